@@ -1,0 +1,147 @@
+//! The handle that a consumer holds.
+
+use std::{future::Future, io, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::net::TcpStream;
+
+use crate::{
+    client::{self, Clock, Transport},
+    config::{Config, ConfigError, NodeUrl},
+    event::L1Event,
+    follower::Follower,
+    queue::Shared,
+};
+
+/// A running bridge. Dropping it stops the bridge.
+#[derive(Debug)]
+pub struct L1Bridge {
+    shared: Arc<Shared>,
+    /// Highest sequence number handed to the consumer.
+    delivered: u64,
+}
+
+impl L1Bridge {
+    /// Starts following on the present tokio runtime, in one task of its own.
+    ///
+    /// # Errors
+    /// Settings with which it cannot start; nothing was spawned then.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, as `tokio::spawn` does.
+    pub fn start(config: Config) -> Result<Self, ConfigError> {
+        let (bridge, client) = Self::with(config, TcpTransport, TokioClock::new())?;
+        #[expect(clippy::disallowed_methods, reason = "the one task of a live bridge")]
+        tokio::spawn(client);
+        Ok(bridge)
+    }
+
+    /// A bridge over any transport and clock, with the future that drives it. The caller runs that future; when it is
+    /// dropped the event stream ends.
+    ///
+    /// # Errors
+    /// Settings with which it cannot start.
+    pub fn with<T: Transport, C: Clock>(
+        config: Config,
+        transport: T,
+        clock: C,
+    ) -> Result<(Self, impl Future<Output = ()> + use<T, C>), ConfigError> {
+        let follower = Follower::new(config)?;
+        let shared = Arc::new(Shared::default());
+        let bridge = Self { shared: Arc::clone(&shared), delivered: 0 };
+        Ok((bridge, async move { client::run(follower, &shared, transport, clock).await }))
+    }
+
+    /// The next event; `None` after the last one. Cancel safe.
+    pub async fn next(&mut self) -> Option<L1Event> {
+        let event = self.shared.next().await?;
+        self.note(&event);
+        Some(event)
+    }
+
+    /// The next event if one is waiting.
+    pub fn try_next(&mut self) -> Option<L1Event> {
+        let event = self.shared.try_next()?;
+        self.note(&event);
+        Some(event)
+    }
+
+    /// Says that the consumer has stored everything up to `sequence`. Events beyond the high-water mark are only
+    /// fetched when earlier ones are acknowledged.
+    ///
+    /// # Errors
+    /// A number that was not delivered yet; nothing is acknowledged then.
+    pub fn ack(&self, sequence: u64) -> Result<(), AckError> {
+        if sequence > self.delivered {
+            return Err(AckError { sequence, delivered: self.delivered });
+        }
+        self.shared.acknowledge(sequence);
+        Ok(())
+    }
+
+    /// Asks the bridge to stop: it closes its session, and the stream ends after the events already queued.
+    pub fn shutdown(&self) {
+        self.shared.shut_down();
+    }
+
+    fn note(&mut self, event: &L1Event) {
+        if let Some(sequence) = event.sequence() {
+            self.delivered = sequence;
+        }
+    }
+}
+
+impl Drop for L1Bridge {
+    fn drop(&mut self) {
+        self.shared.shut_down();
+    }
+}
+
+/// An acknowledgement of an event that was not delivered.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("cannot acknowledge event {sequence}: the last one delivered is {delivered}")]
+pub struct AckError {
+    /// The number given.
+    pub sequence: u64,
+    /// The highest number that may be acknowledged.
+    pub delivered: u64,
+}
+
+/// TCP through tokio.
+#[derive(Clone, Copy, Debug)]
+struct TcpTransport;
+
+impl Transport for TcpTransport {
+    type Stream = TcpStream;
+
+    fn connect(&self, node: &NodeUrl) -> impl Future<Output = io::Result<TcpStream>> + use<> {
+        let (host, port) = (node.host().to_owned(), node.port());
+        async move {
+            let stream = TcpStream::connect((host.as_str(), port)).await?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        }
+    }
+}
+
+/// The operating system's monotonic clock and tokio's timer.
+#[derive(Clone, Copy, Debug)]
+struct TokioClock {
+    start: tokio::time::Instant,
+}
+
+impl TokioClock {
+    fn new() -> Self {
+        Self { start: tokio::time::Instant::now() }
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn sleep_until(&self, deadline: Duration) -> impl Future<Output = ()> + use<> {
+        tokio::time::sleep_until(self.start + deadline)
+    }
+}

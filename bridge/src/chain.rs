@@ -1,0 +1,160 @@
+//! The followed chain from the finalized root to the tip.
+//!
+//! Invariants: never empty; indices are consecutive; blue score and blue work strictly increase; `positions` maps exactly
+//! the hashes held; the root only moves up.
+
+use std::collections::VecDeque;
+
+use kaspa_hashes::Hash;
+use kaspa_math::Uint192;
+use rustc_hash::FxHashMap;
+
+use crate::event::ChainRef;
+
+/// What the view keeps of a chain block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChainRecord {
+    pub(crate) hash: Hash,
+    pub(crate) blue_score: u64,
+    pub(crate) blue_work: Uint192,
+}
+
+impl ChainRecord {
+    /// The order in which nodes prefer sinks (`kaspa_consensus::processes::ghostdag::ordering::SortableBlock`).
+    pub(crate) fn weight(&self) -> (Uint192, Hash) {
+        (self.blue_work, self.hash)
+    }
+}
+
+/// Selected-parent chain, root and tip included.
+#[derive(Debug)]
+pub(crate) struct ChainView {
+    records: VecDeque<ChainRecord>,
+    /// Index of `records[0]`, the root.
+    root_index: u64,
+    positions: FxHashMap<Hash, u64>,
+    root: ChainRecord,
+    tip: ChainRecord,
+}
+
+impl ChainView {
+    /// A view that holds only its anchor, with index 0.
+    pub(crate) fn new(anchor: ChainRecord) -> Self {
+        Self {
+            records: VecDeque::from([anchor]),
+            root_index: 0,
+            positions: FxHashMap::from_iter([(anchor.hash, 0)]),
+            root: anchor,
+            tip: anchor,
+        }
+    }
+
+    pub(crate) fn tip(&self) -> ChainRecord {
+        self.tip
+    }
+
+    pub(crate) fn tip_ref(&self) -> ChainRef {
+        reference(self.tip, self.tip_index())
+    }
+
+    pub(crate) fn tip_index(&self) -> u64 {
+        self.root_index + (self.records.len() as u64 - 1)
+    }
+
+    pub(crate) fn root_ref(&self) -> ChainRef {
+        reference(self.root, self.root_index)
+    }
+
+    pub(crate) fn contains(&self, hash: &Hash) -> bool {
+        self.positions.contains_key(hash)
+    }
+
+    /// The record `depth` blocks below the tip, if the view reaches so far.
+    pub(crate) fn below_tip(&self, depth: usize) -> Option<ChainRecord> {
+        self.records.len().checked_sub(depth + 1).and_then(|at| self.records.get(at)).copied()
+    }
+
+    /// Makes `record` the tip. The caller has checked that it follows the tip.
+    pub(crate) fn append(&mut self, record: ChainRecord) -> ChainRef {
+        debug_assert!(record.blue_score > self.tip.blue_score && record.blue_work > self.tip.blue_work);
+        self.records.push_back(record);
+        self.tip = record;
+        let index = self.tip_index();
+        self.positions.insert(record.hash, index);
+        reference(record, index)
+    }
+
+    /// Removes the newest `depth` blocks and returns the new tip, or `None`, changing nothing, if the root would go.
+    pub(crate) fn cut_back(&mut self, depth: usize) -> Option<ChainRef> {
+        let fork = self.below_tip(depth)?;
+        let removed = self.records.split_off(self.records.len() - depth);
+        for record in removed {
+            self.positions.remove(&record.hash);
+        }
+        self.tip = fork;
+        Some(self.tip_ref())
+    }
+
+    /// Moves the root to the highest block that is at least `finality_depth` below the tip, if that is higher than the
+    /// root.
+    pub(crate) fn advance_root(&mut self, finality_depth: u64) -> Option<ChainRef> {
+        let before = self.root_index;
+        while let Some(child) = self.records.get(1)
+            && self.tip.blue_score - child.blue_score >= finality_depth
+        {
+            self.root = *child;
+            self.root_index += 1;
+            if let Some(dropped) = self.records.pop_front() {
+                self.positions.remove(&dropped.hash);
+            }
+        }
+        (self.root_index > before).then(|| self.root_ref())
+    }
+}
+
+fn reference(record: ChainRecord, index: u64) -> ChainRef {
+    ChainRef { hash: record.hash, index, blue_score: record.blue_score }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(number: u64) -> ChainRecord {
+        ChainRecord { hash: Hash::from_u64_word(number), blue_score: number * 10, blue_work: Uint192::from_u64(number) }
+    }
+
+    fn view(blocks: u64) -> ChainView {
+        let mut view = ChainView::new(record(1));
+        (2..=blocks).for_each(|number| {
+            view.append(record(number));
+        });
+        view
+    }
+
+    #[test]
+    fn given_a_chain_when_cut_back_then_tip_and_look_up_forget_the_removed() {
+        let mut view = view(10);
+        assert_eq!(view.cut_back(3).map(|fork| (fork.hash, fork.index)), Some((record(7).hash, 6)));
+        assert!(view.contains(&record(7).hash) && !view.contains(&record(8).hash));
+        assert_eq!(view.append(record(9)).index, 7);
+    }
+
+    #[test]
+    fn given_a_cut_at_the_root_when_made_then_legal_and_one_deeper_changes_nothing() {
+        let mut view = view(10);
+        assert_eq!(view.cut_back(10), None);
+        assert_eq!(view.tip_index(), 9);
+        assert_eq!(view.cut_back(9).map(|fork| fork.index), Some(0));
+    }
+
+    #[test]
+    fn given_blocks_of_known_score_when_the_root_advances_then_it_is_the_highest_deep_enough_block() {
+        let mut view = view(10);
+        assert_eq!(view.advance_root(50).map(|root| root.hash), Some(record(5).hash));
+        assert_eq!(view.advance_root(50), None);
+        assert!(!view.contains(&record(4).hash) && view.contains(&record(5).hash));
+        assert_eq!(view.cut_back(6), None);
+        assert_eq!(view.cut_back(5).map(|fork| fork.hash), Some(record(5).hash));
+    }
+}

@@ -1,0 +1,229 @@
+//! What a bridge is told before it starts, checked once.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use kaspa_hashes::Hash;
+use thiserror::Error;
+use tokio_tungstenite::tungstenite::http::Uri;
+
+use crate::wire::{Network, NetworkKind};
+
+/// Finality depth, in blue score, of the public 10 blocks per second networks: 12 hours of blocks
+/// (`kaspa_consensus_core::config::bps::Bps::<10>::finality_depth`).
+pub const PUBLIC_NETWORK_FINALITY_DEPTH: u64 = 432_000;
+
+/// Settings of one bridge. [`Config::new`] gives the defaults; every field may be changed before the start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The network every node must be on.
+    pub network: Network,
+    /// Nodes in order of preference; one session at a time.
+    pub nodes: Vec<NodeUrl>,
+    /// Blue score distance from the tip at which a chain block is final. No RPC tells it, so it must be given for
+    /// networks other than mainnet and testnet.
+    pub finality_depth: Option<u64>,
+    /// Where a bridge without history begins.
+    pub start: StartAt,
+    /// Chain blocks are delivered once the sink's blue score exceeds theirs by more than this; 0 follows the sink.
+    pub confirmations: u64,
+    /// Longest time between two fetches of a synced bridge; covers lost notifications.
+    pub poll_interval: Duration,
+    /// Longest time for the TCP connection and the WebSocket handshake together.
+    pub connect_timeout: Duration,
+    /// Longest time for one reply.
+    pub request_timeout: Duration,
+    /// A session without any frame, and without a request in flight, for this long is closed.
+    pub silence_timeout: Duration,
+    /// Pause after the first failed attempt; doubles with each further one.
+    pub backoff_min: Duration,
+    /// Longest pause between attempts.
+    pub backoff_max: Duration,
+    /// Unacknowledged sequenced events at which fetching pauses.
+    pub high_water_mark: u64,
+    /// Largest WebSocket message accepted, in bytes. The removed list of one reply alone can reach 34 MB.
+    pub message_limit_bytes: usize,
+    /// Seed of the back-off jitter, the only random draw of a bridge.
+    pub seed: u64,
+}
+
+impl Config {
+    /// The defaults for a bridge to `network` through `nodes` (`ws://host:port`, in order of preference).
+    ///
+    /// # Errors
+    /// The first node that is not a usable WebSocket address.
+    pub fn new<'a>(network: Network, nodes: impl IntoIterator<Item = &'a str>) -> Result<Self, ConfigError> {
+        let nodes = nodes.into_iter().map(str::parse).collect::<Result<Vec<_>, _>>()?;
+        let finality_depth = match network.kind {
+            NetworkKind::Mainnet | NetworkKind::Testnet => Some(PUBLIC_NETWORK_FINALITY_DEPTH),
+            NetworkKind::Devnet | NetworkKind::Simnet => None,
+        };
+        Ok(Self {
+            network,
+            nodes,
+            finality_depth,
+            start: StartAt::PruningPoint,
+            confirmations: 0,
+            poll_interval: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            silence_timeout: Duration::from_secs(15),
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(30),
+            high_water_mark: 4_096,
+            message_limit_bytes: 256 << 20,
+            seed: 0,
+        })
+    }
+
+    /// Checks what no single field can tell, and returns the finality depth in blue score.
+    pub(crate) fn check(&self) -> Result<u64, ConfigError> {
+        if self.nodes.is_empty() {
+            return Err(ConfigError::NoNodes);
+        }
+        for (field, value) in [
+            ("poll_interval", self.poll_interval),
+            ("connect_timeout", self.connect_timeout),
+            ("request_timeout", self.request_timeout),
+            ("silence_timeout", self.silence_timeout),
+            ("backoff_min", self.backoff_min),
+            ("backoff_max", self.backoff_max),
+        ] {
+            if value.is_zero() {
+                return Err(ConfigError::Zero { field });
+            }
+        }
+        if self.high_water_mark == 0 {
+            return Err(ConfigError::Zero { field: "high_water_mark" });
+        }
+        if self.message_limit_bytes == 0 {
+            return Err(ConfigError::Zero { field: "message_limit_bytes" });
+        }
+        if self.backoff_min > self.backoff_max {
+            return Err(ConfigError::BackoffReversed { min: self.backoff_min, max: self.backoff_max });
+        }
+        match self.finality_depth {
+            Some(0) => Err(ConfigError::Zero { field: "finality_depth" }),
+            Some(depth) => Ok(depth),
+            None => Err(ConfigError::FinalityDepthUnknown { network: self.network }),
+        }
+    }
+}
+
+/// Where a bridge without history begins. The block chosen becomes index 0 and is not announced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartAt {
+    /// A block of the node's choosing is not final yet may leave the chain: prefer the pruning point.
+    Hash(Hash),
+    /// The oldest chain block from which the node serves history.
+    #[default]
+    PruningPoint,
+    /// The node's present sink: nothing older is delivered.
+    Sink,
+}
+
+/// The address of a node's wRPC Borsh service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeUrl {
+    text: String,
+    host: String,
+    port: u16,
+}
+
+impl NodeUrl {
+    /// The address as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Host name or address, without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// TCP port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl fmt::Display for NodeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for NodeUrl {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let bad = |problem| ConfigError::BadUrl { url: text.to_owned(), problem };
+        let uri: Uri = text.parse().map_err(|_| bad(UrlProblem::NotAUrl))?;
+        match uri.scheme_str() {
+            Some("ws") => {}
+            Some("wss") => return Err(bad(UrlProblem::TlsUnsupported)),
+            _ => return Err(bad(UrlProblem::NotWebSocket)),
+        }
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| bad(UrlProblem::NoHost))?;
+        let port = uri.port_u16().filter(|port| *port != 0).ok_or_else(|| bad(UrlProblem::NoPort))?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok(Self { text: text.to_owned(), host, port })
+    }
+}
+
+/// What is wrong with a node's address.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UrlProblem {
+    /// There is no host in it.
+    #[error("it names no host")]
+    NoHost,
+    /// There is no port in it.
+    #[error("it names no port (wRPC Borsh: 17110 mainnet, 17210 testnet, 17510 simnet, 17610 devnet)")]
+    NoPort,
+    /// It cannot be parsed.
+    #[error("it is not a URL")]
+    NotAUrl,
+    /// Another scheme, or none.
+    #[error("its scheme is not ws://")]
+    NotWebSocket,
+    /// TLS.
+    #[error("wss:// is not supported yet")]
+    TlsUnsupported,
+}
+
+/// Settings with which a bridge cannot start. Nothing was sent to any node.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The back-off would shrink.
+    #[error("backoff_min ({min:?}) is longer than backoff_max ({max:?})")]
+    BackoffReversed {
+        /// The configured first pause.
+        min: Duration,
+        /// The configured longest pause.
+        max: Duration,
+    },
+    /// A node address that cannot be used.
+    #[error("node address '{url}' cannot be used: {problem}; expected ws://host:port")]
+    BadUrl {
+        /// The address as given.
+        url: String,
+        /// What is wrong with it.
+        problem: UrlProblem,
+    },
+    /// No RPC tells the finality depth of this network.
+    #[error("the finality depth of {network} is not known: set finality_depth to the network's own value")]
+    FinalityDepthUnknown {
+        /// The configured network.
+        network: Network,
+    },
+    /// The list of nodes is empty.
+    #[error("no node address is configured")]
+    NoNodes,
+    /// A value that must not be zero.
+    #[error("{field} must not be zero")]
+    Zero {
+        /// Name of the field of [`Config`].
+        field: &'static str,
+    },
+}

@@ -1,0 +1,383 @@
+//! One session with one node: the questions asked in order, and what each answer leads to.
+//!
+//! Who are you, subscribe, where are your pruning point and sink, how heavy is the sink, then (only without history)
+//! the anchor's header, then pages of the chain from our own tip. One request is in flight at a time, as the node
+//! serves one at a time.
+
+use std::time::Duration;
+
+use kaspa_hashes::Hash;
+
+use super::{Follower, Link, Output};
+use crate::{
+    chain::{ChainRecord, ChainView},
+    config::{Config, StartAt},
+    error::{DisconnectReason, RejectReason, RemoteError, Violation},
+    event::L1Event,
+    page::{self, VerifiedPage},
+    wire::{Notification, Operation, Reply, ReplyFrame, Request, ServerFrame, ServerInfo, Subscription, Verbosity},
+};
+
+/// Version of the RPC API that the wire module speaks (`kaspa_rpc_core::api::ops::RPC_API_VERSION`).
+const RPC_API_VERSION: u16 = 1;
+
+/// Notifications remembered while a request is in flight.
+const HINT_LIMIT: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) number: u64,
+    pub(super) node: usize,
+    /// `Connected` was emitted, so `Disconnected` must follow.
+    pub(super) announced: bool,
+    pub(super) step: Step,
+    in_flight: Option<InFlight>,
+    next_request_id: u64,
+    last_frame_at: Duration,
+    /// No request before this time.
+    pub(super) not_before: Duration,
+    pub(super) next_poll_at: Duration,
+    /// Last added block of the newest notification.
+    pub(super) newest_announced: Option<Hash>,
+    /// Blocks announced while a request was in flight that our chain did not contain then.
+    pub(super) hints: Vec<Hash>,
+    /// Something changed, or there is more to fetch.
+    pub(super) dirty: bool,
+    pub(super) sink_blue_score: u64,
+    pub(super) synced: bool,
+    pub(super) caught_up_report_at: Option<Duration>,
+    resetting_reported: bool,
+    pub(super) lagging_reported: bool,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    id: u64,
+    operation: Operation,
+    deadline: Duration,
+}
+
+/// What the session is about to ask, or waiting to hear.
+#[derive(Debug)]
+pub(super) enum Step {
+    AskServer,
+    SubscribeChain,
+    SubscribeReset,
+    AskDagInfo,
+    AskSinkHeader {
+        anchor: Hash,
+        sink: Hash,
+    },
+    AskAnchorHeader {
+        anchor: Hash,
+    },
+    Follow,
+    /// A page with removals whose weight must be confirmed by the node's sink before it is applied.
+    ConfirmSink {
+        page: Box<VerifiedPage>,
+    },
+    ConfirmSinkHeader {
+        page: Box<VerifiedPage>,
+        sink: Hash,
+    },
+}
+
+impl Session {
+    pub(super) fn new(number: u64, node: usize, now: Duration) -> Self {
+        Self {
+            number,
+            node,
+            announced: false,
+            step: Step::AskServer,
+            in_flight: None,
+            next_request_id: 1,
+            last_frame_at: now,
+            not_before: now,
+            next_poll_at: now,
+            newest_announced: None,
+            hints: Vec::new(),
+            dirty: false,
+            sink_blue_score: 0,
+            synced: false,
+            caught_up_report_at: None,
+            resetting_reported: false,
+            lagging_reported: false,
+        }
+    }
+
+    /// When something is due without any further input.
+    pub(super) fn next_deadline(&self, config: &Config, paused: bool) -> Duration {
+        if let Some(in_flight) = &self.in_flight {
+            return in_flight.deadline;
+        }
+        let silent_at = self.last_frame_at + config.silence_timeout;
+        let request_at = match &self.step {
+            Step::Follow if paused => self.keep_alive_at(config),
+            Step::Follow => self.next_poll_at.max(self.not_before),
+            _ => self.not_before,
+        };
+        silent_at.min(request_at)
+    }
+
+    /// A paused follower asks for nothing, so it must ping to tell a quiet node from a dead one.
+    fn keep_alive_at(&self, config: &Config) -> Duration {
+        self.last_frame_at + config.silence_timeout / 2
+    }
+
+    /// The request that is due at `now`, if any.
+    fn due(&mut self, config: &Config, chain: Option<&ChainView>, paused: bool, now: Duration) -> Option<Request> {
+        if now < self.not_before {
+            return None;
+        }
+        let header_of = |hash| Request::GetBlock { hash, include_transactions: false };
+        Some(match &self.step {
+            Step::AskServer => Request::GetServerInfo,
+            Step::SubscribeChain => {
+                Request::Subscribe(Subscription::VirtualChainChanged { include_accepted_transaction_ids: false })
+            }
+            Step::SubscribeReset => Request::Subscribe(Subscription::PruningPointUtxoSetOverride),
+            Step::AskDagInfo => Request::GetBlockDagInfo,
+            Step::AskSinkHeader { sink, .. } | Step::ConfirmSinkHeader { sink, .. } => header_of(*sink),
+            Step::AskAnchorHeader { anchor } => header_of(*anchor),
+            Step::ConfirmSink { .. } => Request::GetSink,
+            Step::Follow if paused => return (now >= self.keep_alive_at(config)).then_some(Request::Ping),
+            Step::Follow => {
+                if !self.dirty && now < self.next_poll_at {
+                    return None;
+                }
+                // Cleared before the question: whatever is announced from now on may be missing from the answer.
+                self.dirty = false;
+                self.hints.clear();
+                Request::GetVirtualChainFromBlockV2 {
+                    start_hash: chain?.tip().hash,
+                    verbosity: Verbosity::Full,
+                    min_confirmation_count: (config.confirmations > 0).then_some(config.confirmations),
+                }
+            }
+        })
+    }
+}
+
+impl Follower {
+    /// Times out what is overdue, then sends the next request if one is due.
+    pub(super) fn advance_session(&mut self, now: Duration) {
+        let paused = self.is_paused();
+        let Link::Open(session) = &mut self.link else { return };
+        if let Some(in_flight) = &session.in_flight {
+            if in_flight.deadline <= now {
+                let (operation, after) = (in_flight.operation, self.config.request_timeout);
+                self.close_session(DisconnectReason::RequestTimeout { operation, after }, now);
+            }
+            return;
+        }
+        if session.last_frame_at + self.config.silence_timeout <= now {
+            self.close_session(DisconnectReason::Silence { after: self.config.silence_timeout }, now);
+            return;
+        }
+        let Some(request) = session.due(&self.config, self.chain.as_ref(), paused, now) else { return };
+        let id = session.next_request_id;
+        session.next_request_id += 1;
+        let deadline = now + self.config.request_timeout;
+        session.in_flight = Some(InFlight { id, operation: request.operation(), deadline });
+        let (number, bytes) = (session.number, request.encode(id));
+        self.outputs.push_back(Output::Send { session: number, request_id: id, bytes });
+    }
+
+    pub(super) fn on_frame(&mut self, number: u64, bytes: &[u8], now: Duration) {
+        let Link::Open(session) = &mut self.link else { return };
+        if session.number != number {
+            return;
+        }
+        session.last_frame_at = now;
+        match ServerFrame::parse(bytes) {
+            Err(error) => self.reject(RejectReason::MalformedFrame { error }, now),
+            Ok(ServerFrame::Notification(notification)) => self.on_notification(&notification),
+            Ok(ServerFrame::Reply(frame)) => self.on_reply(&frame, now),
+        }
+    }
+
+    /// Notifications are hints: they decide when to ask, never what to apply.
+    fn on_notification(&mut self, notification: &Notification<'_>) {
+        let Link::Open(session) = &mut self.link else { return };
+        match notification {
+            Notification::VirtualChainChanged(change) => {
+                let newest = change.added.last();
+                session.newest_announced = newest.or(session.newest_announced);
+                match newest {
+                    None if change.removed.is_empty() => {}
+                    None => session.dirty = true,
+                    Some(hash) if self.chain.as_ref().is_some_and(|chain| chain.contains(&hash)) => {}
+                    Some(_) if session.in_flight.is_none() => session.dirty = true,
+                    // The reply in flight may contain the block already: decided when it has been applied.
+                    Some(hash) if session.hints.len() < HINT_LIMIT => session.hints.push(hash),
+                    Some(_) => session.dirty = true,
+                }
+            }
+            Notification::PruningPointUtxoSetOverride => session.dirty = true,
+            Notification::SinkBlueScoreChanged { sink_blue_score } => session.sink_blue_score = *sink_blue_score,
+            Notification::VirtualDaaScoreChanged { .. } | Notification::Other { .. } => {}
+        }
+    }
+
+    fn on_reply(&mut self, frame: &ReplyFrame<'_>, now: Duration) {
+        let Link::Open(session) = &mut self.link else { return };
+        let Some(in_flight) = session.in_flight.take_if(|in_flight| in_flight.id == frame.id) else {
+            self.reject(RejectReason::UnexpectedReply { request_id: frame.id }, now);
+            return;
+        };
+        let operation = in_flight.operation;
+        let outcome = match frame.decode(operation) {
+            Err(error) => Err(error.into()),
+            Ok(Err(remote)) => {
+                self.on_remote_error(operation, RemoteError::classify(remote.text), now);
+                Ok(())
+            }
+            Ok(Ok(reply)) => self.on_answer(reply, now),
+        };
+        if let Err(violation) = outcome {
+            self.reject(RejectReason::Malformed { operation, violation }, now);
+        }
+    }
+
+    /// Applies a decoded answer to the step that asked for it.
+    fn on_answer(&mut self, reply: Reply<'_>, now: Duration) -> Result<(), Violation> {
+        let Link::Open(session) = &mut self.link else { return Ok(()) };
+        let step = std::mem::replace(&mut session.step, Step::Follow);
+        match (step, reply) {
+            (Step::AskServer, Reply::ServerInfo(info)) => self.on_server_info(&info, now),
+            (Step::SubscribeChain, Reply::Subscribe { .. }) => session.step = Step::SubscribeReset,
+            (Step::SubscribeReset, Reply::Subscribe { .. }) => session.step = Step::AskDagInfo,
+            (Step::AskDagInfo, Reply::BlockDagInfo(info)) => {
+                let anchor = match self.config.start {
+                    StartAt::Hash(hash) => hash,
+                    StartAt::PruningPoint => info.pruning_point_hash,
+                    StartAt::Sink => info.sink,
+                };
+                session.step = Step::AskSinkHeader { anchor, sink: info.sink };
+            }
+            (Step::AskSinkHeader { anchor, sink }, Reply::Block(block)) => {
+                session.sink_blue_score = page::check_header(sink, &block.header)?.blue_score;
+                if self.chain.is_none() {
+                    session.step = Step::AskAnchorHeader { anchor };
+                } else {
+                    session.dirty = true;
+                }
+            }
+            (Step::AskAnchorHeader { anchor }, Reply::Block(block)) => {
+                let record = page::check_header(anchor, &block.header)?;
+                self.chain = Some(ChainView::new(record));
+                session.dirty = true;
+            }
+            (Step::Follow, Reply::ChainPage(page)) => self.on_page(&page, now)?,
+            (Step::ConfirmSink { page }, Reply::Sink(sink)) => session.step = Step::ConfirmSinkHeader { page, sink },
+            (Step::ConfirmSinkHeader { page, sink }, Reply::Block(block)) => {
+                let record = page::check_header(sink, &block.header)?;
+                self.on_sink_confirmed(*page, record, now);
+            }
+            // A ping keeps the session alive and changes no step.
+            (step, Reply::Ping | Reply::Unsubscribe) => session.step = step,
+            // `decode` yields the reply of the operation asked for, and each step asks for one operation.
+            (step, _) => session.step = step,
+        }
+        Ok(())
+    }
+
+    fn on_server_info(&mut self, info: &ServerInfo<'_>, now: Duration) {
+        let Link::Open(session) = &mut self.link else { return };
+        if info.rpc_api_version != RPC_API_VERSION {
+            let (found, expected) = (info.rpc_api_version, RPC_API_VERSION);
+            return self.reject(RejectReason::WrongApiVersion { found, expected }, now);
+        }
+        if info.network != self.config.network {
+            let (expected, found) = (self.config.network, info.network);
+            return self.reject(RejectReason::WrongNetwork { expected, found }, now);
+        }
+        session.announced = true;
+        session.step = Step::SubscribeChain;
+        let connected = L1Event::Connected {
+            session: session.number,
+            node: self.config.nodes[session.node].to_string(),
+            server_version: info.server_version.to_owned(),
+            network: info.network,
+        };
+        self.emit(connected);
+    }
+
+    fn on_sink_confirmed(&mut self, page: VerifiedPage, sink: ChainRecord, now: Duration) {
+        let Some(tip) = self.chain.as_ref().map(ChainView::tip) else { return };
+        if sink.weight() > tip.weight() {
+            self.apply(page, now);
+        } else {
+            self.on_lagging(sink.hash, now);
+        }
+    }
+
+    /// The node's chain is not heavier than ours: leave it for another, or wait for it if there is no other.
+    fn on_lagging(&mut self, sink: Hash, now: Duration) {
+        let poll_interval = self.config.poll_interval;
+        let Link::Open(session) = &mut self.link else { return };
+        if self.config.nodes.len() > 1 {
+            return self.reject(RejectReason::Lagging { sink }, now);
+        }
+        session.not_before = now + poll_interval;
+        session.dirty = true;
+        if !std::mem::replace(&mut session.lagging_reported, true) {
+            self.report_waiting(RejectReason::Lagging { sink });
+        }
+    }
+
+    fn on_remote_error(&mut self, operation: Operation, error: RemoteError, now: Duration) {
+        let Link::Open(session) = &mut self.link else { return };
+        let again_at = now + self.config.poll_interval;
+        match (&session.step, error) {
+            (_, RemoteError::Transitional) => {
+                session.not_before = again_at;
+                session.dirty = true;
+                if !std::mem::replace(&mut session.resetting_reported, true) {
+                    self.report_waiting(RejectReason::Resetting);
+                }
+            }
+            (Step::Follow, error @ (RemoteError::HeaderUnknown | RemoteError::BelowRetentionRoot)) => {
+                self.on_tip_refused(error, now);
+            }
+            // The sink or the pruning point moved on between two questions: ask for both again.
+            (Step::AskSinkHeader { .. } | Step::AskAnchorHeader { .. }, RemoteError::HeaderUnknown)
+                if !matches!(self.config.start, StartAt::Hash(_)) =>
+            {
+                session.step = Step::AskDagInfo;
+                session.not_before = again_at;
+            }
+            (Step::ConfirmSinkHeader { .. } | Step::ConfirmSink { .. }, _) => {
+                session.step = Step::Follow;
+                session.not_before = again_at;
+                session.dirty = true;
+            }
+            (_, error) => self.reject(RejectReason::Refused { operation, error }, now),
+        }
+    }
+
+    /// While nothing was emitted the anchor is chosen anew; afterwards never.
+    fn on_tip_refused(&mut self, error: RemoteError, now: Duration) {
+        if self.emitted == 0 && !matches!(self.config.start, StartAt::Hash(_)) {
+            self.choose_anchor_anew(now);
+        } else if let Some(tip) = self.chain.as_ref().map(ChainView::tip) {
+            self.reject(RejectReason::TipRefused { tip: tip.hash, error }, now);
+        }
+    }
+
+    pub(super) fn choose_anchor_anew(&mut self, now: Duration) {
+        self.chain = None;
+        if let Link::Open(session) = &mut self.link {
+            session.step = Step::AskDagInfo;
+            session.not_before = now + self.config.poll_interval;
+        }
+    }
+
+    /// Tells the consumer why nothing happens although the session stays.
+    fn report_waiting(&mut self, reason: RejectReason) {
+        if let Link::Open(session) = &self.link {
+            let node = self.config.nodes[session.node].to_string();
+            self.emit(L1Event::NodeRejected { node, reason, retry_in: None });
+        }
+    }
+}

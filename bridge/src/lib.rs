@@ -1,0 +1,67 @@
+//! Follows a Kaspa L1 node over wRPC (Borsh): every chain block once, every reorg, and what is final.
+//!
+//! ```no_run
+//! # use bridge::{Config, L1Bridge, L1Event, wire::Network};
+//! # async fn follow() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::new(Network::MAINNET, ["ws://127.0.0.1:17110"])?;
+//! let mut bridge = L1Bridge::start(config)?;
+//! while let Some(event) = bridge.next().await {
+//!     match &event {
+//!         L1Event::BlockAdded(added) => println!("{} accepts {}", added.block.hash, added.accepted.len()),
+//!         L1Event::Reorg(reorg) => println!("roll back to index {}", reorg.fork.index),
+//!         L1Event::Finalized { block, .. } => println!("{} is final", block.hash),
+//!         L1Event::Fatal(reason) => println!("{reason}"),
+//!         other => println!("{other:?}"),
+//!     }
+//!     // Store the effects first, then acknowledge.
+//!     if let Some(sequence) = event.sequence() {
+//!         bridge.ack(sequence)?;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it guarantees
+//!
+//! - After every event the path that the events describe is a prefix of a selected chain that the node held while it
+//!   answered. Each added block's header hashes to its hash and names the previous tip as its first parent.
+//! - A reply is checked whole before its first effect. A reply that breaks the protocol changes nothing: the node is
+//!   rejected, with the reason, and tried again later or replaced by the next in the list.
+//! - A reorg is believed only if the node's chain is heavier than ours. No reorg goes below the finalized root.
+//! - Notifications are hints. What is applied is what the node answers when asked for the chain from our own tip, so
+//!   lost, repeated, reordered and empty notifications change nothing.
+//! - Every lost connection is retried for ever, with growing pauses, and subscribed anew. [`L1Event::Fatal`] comes only
+//!   when no configured node can ever be followed.
+//! - While the consumer does not acknowledge, at most [`Config::high_water_mark`] events and one page wait in memory.
+//!
+//! # What it does not do yet
+//!
+//! Resume from a stored checkpoint, `wss://`, filters, and pages at lower verbosity.
+//!
+//! # Map
+//!
+//! | module | room for |
+//! |---|---|
+//! | [`wire`] | frames to and from a node, read with limits |
+//! | [`follower`] | what to ask, what to believe, what to tell: no I/O, no clock |
+//! | `chain`, `page` | the followed chain; a page checked against it |
+//! | `client`, `queue`, `bridge` | the async shell, the hand-over, the consumer's handle |
+//! | `config`, `event`, `error` | what goes in and what comes out |
+
+mod bridge;
+mod chain;
+mod client;
+mod config;
+mod error;
+mod event;
+pub mod follower;
+mod page;
+mod queue;
+pub mod wire;
+
+pub use bridge::{AckError, L1Bridge};
+pub use client::{Clock, Transport};
+pub use config::{Config, ConfigError, NodeUrl, PUBLIC_NETWORK_FINALITY_DEPTH, StartAt, UrlProblem};
+pub use error::{DisconnectReason, FatalError, RejectReason, RemoteError, Violation};
+pub use event::{AcceptedTransaction, BlockAdded, ChainRef, L1Event, Reorg};

@@ -1,0 +1,126 @@
+//! Checks a chain page whole, before its first effect, and turns it into owned blocks.
+
+use kaspa_hashes::Hash;
+
+use crate::{
+    chain::{ChainRecord, ChainView},
+    error::Violation,
+    event::AcceptedTransaction,
+    wire::{self, ChainPage, HashList},
+};
+
+/// A page every claim of which was checked against the view and against its own headers.
+#[derive(Debug)]
+pub(crate) struct VerifiedPage {
+    /// Our blocks that the page removes, tip first.
+    pub(crate) removed: Vec<Hash>,
+    /// Blocks to append above the fork, oldest first.
+    pub(crate) added: Vec<VerifiedBlock>,
+}
+
+/// A chain block whose header hashes to its hash and names its predecessor first.
+#[derive(Debug)]
+pub(crate) struct VerifiedBlock {
+    pub(crate) record: ChainRecord,
+    pub(crate) daa_score: u64,
+    pub(crate) timestamp_ms: u64,
+    pub(crate) accepted: Vec<AcceptedTransaction>,
+}
+
+/// Outcome of the check.
+#[derive(Debug)]
+pub(crate) enum PageCheck {
+    /// The page extends our chain, perhaps after a removal within the view.
+    Verified(VerifiedPage),
+    /// The page removes our root: nothing of it may be applied.
+    RemovesRoot,
+}
+
+/// Checks `page`, the answer for our tip at Full verbosity.
+pub(crate) fn check(page: &ChainPage<'_>, view: &ChainView) -> Result<PageCheck, Violation> {
+    let (added, blocks) = (page.added.len(), page.blocks().len());
+    if added != blocks {
+        return Err(Violation::BlockCount { added, blocks });
+    }
+    if let Some(position) = first_foreign_removal(page.removed, view)? {
+        debug_assert!(position > 0);
+        return Ok(PageCheck::RemovesRoot);
+    }
+    let removed: Vec<Hash> = page.removed.iter().collect();
+    let Some(mut parent) = view.below_tip(removed.len()) else { return Ok(PageCheck::RemovesRoot) };
+    let mut verified = Vec::with_capacity(added);
+    for (announced, block) in page.added.iter().zip(page.blocks()) {
+        let block = check_block(announced, block, parent)?;
+        parent = block.record;
+        verified.push(block);
+    }
+    Ok(PageCheck::Verified(VerifiedPage { removed, added: verified }))
+}
+
+/// The chain record of a header that was fetched by hash.
+pub(crate) fn check_header(asked: Hash, header: &wire::Header<'_>) -> Result<ChainRecord, Violation> {
+    let found = header.hash.ok_or(Violation::Missing { field: "hash", hash: asked })?;
+    if found != asked {
+        return Err(Violation::WrongBlock { asked, found });
+    }
+    check_header_hash(asked, header)?;
+    chain_record(asked, header)
+}
+
+/// `None` if all removed hashes are ours, or the position at which the list passes our root.
+fn first_foreign_removal(removed: HashList<'_>, view: &ChainView) -> Result<Option<usize>, Violation> {
+    for (position, found) in removed.iter().enumerate() {
+        match view.below_tip(position) {
+            Some(ours) if ours.hash == found => {}
+            Some(ours) => return Err(Violation::RemovedNotOurs { position, found, expected: ours.hash }),
+            None => return Ok(Some(position)),
+        }
+    }
+    Ok(None)
+}
+
+fn check_block(announced: Hash, block: wire::ChainBlock<'_>, parent: ChainRecord) -> Result<VerifiedBlock, Violation> {
+    let header = &block.header;
+    check_header_hash(announced, header)?;
+    if header.first_parent() != Some(parent.hash) {
+        return Err(Violation::Discontinuous { hash: announced, expected_parent: parent.hash });
+    }
+    let record = chain_record(announced, header)?;
+    if record.blue_score <= parent.blue_score || record.blue_work <= parent.blue_work {
+        return Err(Violation::BlueNotIncreasing { hash: announced });
+    }
+    let missing = |field| Violation::Missing { field, hash: announced };
+    let mut accepted = Vec::with_capacity(block.accepted.len());
+    for (acceptance_index, transaction) in (0_u32..).zip(block.accepted) {
+        accepted.push(AcceptedTransaction {
+            id: transaction.id.ok_or(missing("verbose_data.transaction_id"))?,
+            acceptance_index,
+            subnetwork_id: transaction.subnetwork_id.ok_or(missing("subnetwork_id"))?,
+            payload: transaction.payload.ok_or(missing("payload"))?.to_vec(),
+        });
+    }
+    Ok(VerifiedBlock {
+        record,
+        daa_score: header.daa_score.ok_or(missing("daa_score"))?,
+        timestamp_ms: header.timestamp_ms.ok_or(missing("timestamp"))?,
+        accepted,
+    })
+}
+
+fn check_header_hash(announced: Hash, header: &wire::Header<'_>) -> Result<(), Violation> {
+    let missing = Violation::Missing { field: "header (not all fields at full verbosity)", hash: announced };
+    let computed = header.computed_hash().ok_or(missing)?;
+    if computed != announced {
+        return Err(Violation::HashMismatch { announced, computed });
+    }
+    Ok(())
+}
+
+fn chain_record(hash: Hash, header: &wire::Header<'_>) -> Result<ChainRecord, Violation> {
+    let missing = |field| Violation::Missing { field, hash };
+    Ok(ChainRecord {
+        hash,
+        blue_score: header.blue_score.ok_or(missing("blue_score"))?,
+        blue_work: header.blue_work.ok_or(missing("blue_work"))?,
+    })
+}
