@@ -1,0 +1,68 @@
+//! Which tips the virtual merges, as the node picks them.
+//!
+//! Source: `kaspa-consensus`, `pipeline::virtual_processor::processor` (`pick_virtual_parents`). Parents that would break
+//! the merge depth bound are not removed: bounded merge depth is not modelled yet.
+
+use std::collections::VecDeque;
+
+use crate::dag::{BlockId, Dag};
+use crate::random::Stream;
+
+/// Limits of a block's parents.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Largest number of parents.
+    pub(super) max_parents: usize,
+    /// Largest mergeset, selected parent included.
+    pub(super) mergeset_size_limit: usize,
+}
+
+/// The virtual's parents, `sink` first. `candidates` are the other tips, largest (blue work, hash) first; `stream` is
+/// asked for only if there is something to draw.
+pub(super) fn pick(
+    dag: &Dag,
+    sink: BlockId,
+    candidates: Vec<BlockId>,
+    limits: &Limits,
+    stream: impl FnOnce() -> Stream,
+) -> Vec<BlockId> {
+    let mut candidates = VecDeque::from(shortlist(candidates, limits.max_parents, stream));
+    let mut parents = Vec::with_capacity(limits.max_parents.min(candidates.len() + 1));
+    parents.push(sink);
+    let mut mergeset_size = 1;
+    while mergeset_size < limits.mergeset_size_limit
+        && parents.len() < limits.max_parents
+        && let Some(candidate) = candidates.pop_front()
+    {
+        match dag.mergeset_size_within(&parents, candidate, limits.mergeset_size_limit - mergeset_size) {
+            Ok(increase) => {
+                mergeset_size += increase;
+                parents.push(candidate);
+            }
+            // Too much at once: try the part of it below the block where the budget ended.
+            Err(smaller) => {
+                if !candidates.iter().any(|&other| dag.is_dag_ancestor(other, smaller)) {
+                    candidates.retain(|&other| !dag.is_dag_ancestor(smaller, other));
+                    candidates.push_back(smaller);
+                }
+            }
+        }
+    }
+    parents
+}
+
+/// At most three times as many candidates as parents: the first half of the parents by blue work, the rest at random.
+fn shortlist(mut candidates: Vec<BlockId>, max_parents: usize, stream: impl FnOnce() -> Stream) -> Vec<BlockId> {
+    let by_work = max_parents / 2;
+    let most = 3 * max_parents;
+    // Shuffling the one candidate behind those by work would change nothing.
+    if candidates.len() > by_work + 1 {
+        let mut stream = stream();
+        for position in by_work..candidates.len().min(most) {
+            let other = position + stream.below((candidates.len() - position) as u64) as usize;
+            candidates.swap(position, other);
+        }
+        candidates.truncate(most);
+    }
+    candidates
+}

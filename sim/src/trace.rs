@@ -1,0 +1,220 @@
+//! The one place through which everything observable of a run passes.
+//!
+//! Every record feeds a hash chain: two runs with the same final hash did the same things at the same times. Records are
+//! also counted, and kept if asked, so that two runs that differ can be laid side by side.
+
+use std::{fmt, time::Duration};
+
+use borsh::BorshSerialize;
+use kaspa_hashes::Hash;
+
+/// Something that happened in a simulation.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize)]
+#[non_exhaustive]
+pub enum Record {
+    /// A block reached a node.
+    BlockArrived {
+        /// The node.
+        node: u32,
+        /// Number of the block in the shared store.
+        block: u32,
+        /// It must wait there for a parent.
+        waits: bool,
+    },
+    /// A node mined a block.
+    BlockMined {
+        /// The node.
+        node: u32,
+        /// Number of the block in the shared store.
+        block: u32,
+        /// Its hash.
+        hash: Hash,
+    },
+    /// The bridge told its consumer something.
+    BridgeEvent {
+        /// What, in one line.
+        text: String,
+    },
+    /// A connection was accepted.
+    ConnectionAccepted {
+        /// The node.
+        node: u32,
+        /// Number of the connection, counted over the run.
+        connection: u32,
+    },
+    /// A connection ended at the node's side.
+    ConnectionEnded {
+        /// Number of the connection.
+        connection: u32,
+    },
+    /// A connection was refused.
+    ConnectionRefused {
+        /// The node.
+        node: u32,
+    },
+    /// The network was divided.
+    CutBegan {
+        /// Number of the cut.
+        cut: u32,
+    },
+    /// The division ended.
+    CutHealed {
+        /// Number of the cut.
+        cut: u32,
+        /// Deliveries that were held back.
+        released: u32,
+    },
+    /// A delivery is held back by a cut.
+    DeliveryHeld {
+        /// Receiver.
+        node: u32,
+        /// Number of the block in the shared store.
+        block: u32,
+    },
+    /// A fault was injected.
+    Fault {
+        /// The connection it hits.
+        connection: u32,
+        /// What was done.
+        text: String,
+    },
+    /// A node sent a frame.
+    FrameFromNode {
+        /// Number of the connection.
+        connection: u32,
+        /// Size.
+        bytes: u32,
+        /// First bytes of the frame's BLAKE3 hash.
+        digest: u64,
+    },
+    /// A frame reached a node.
+    FrameToNode {
+        /// Number of the connection.
+        connection: u32,
+        /// Size.
+        bytes: u32,
+        /// First bytes of the frame's BLAKE3 hash.
+        digest: u64,
+    },
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BlockArrived { node, block, waits: false } => write!(f, "node {node} receives block #{block}"),
+            Self::BlockArrived { node, block, waits: true } => {
+                write!(f, "node {node} receives block #{block}, a parent of which is missing")
+            }
+            Self::BlockMined { node, block, hash } => write!(f, "node {node} mines block #{block} {hash}"),
+            Self::BridgeEvent { text } => write!(f, "bridge: {text}"),
+            Self::ConnectionAccepted { node, connection } => write!(f, "node {node} accepts connection {connection}"),
+            Self::ConnectionEnded { connection } => write!(f, "connection {connection} ends"),
+            Self::ConnectionRefused { node } => write!(f, "node {node} refuses a connection"),
+            Self::CutBegan { cut } => write!(f, "cut {cut} divides the network"),
+            Self::CutHealed { cut, released } => write!(f, "cut {cut} heals and releases {released} deliveries"),
+            Self::DeliveryHeld { node, block } => write!(f, "block #{block} for node {node} is held by a cut"),
+            Self::Fault { connection, text } => write!(f, "fault on connection {connection}: {text}"),
+            Self::FrameFromNode { connection, bytes, digest } => {
+                write!(f, "connection {connection}: {bytes} bytes from the node, {digest:016x}")
+            }
+            Self::FrameToNode { connection, bytes, digest } => {
+                write!(f, "connection {connection}: {bytes} bytes to the node, {digest:016x}")
+            }
+        }
+    }
+}
+
+/// What a kept record looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Simulated time.
+    pub at: Duration,
+    /// What happened.
+    pub record: Record,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>12.6} s  {}", self.at.as_secs_f64(), self.record)
+    }
+}
+
+/// The hash chain over a run.
+#[derive(Debug)]
+pub struct Trace {
+    hasher: blake3::Hasher,
+    buffer: Vec<u8>,
+    count: u64,
+    kept: Option<Vec<Entry>>,
+}
+
+impl Trace {
+    /// An empty trace; `keep` decides whether its records can be read afterwards.
+    pub fn new(keep: bool) -> Self {
+        Self { hasher: blake3::Hasher::new(), buffer: Vec::new(), count: 0, kept: keep.then(Vec::new) }
+    }
+
+    /// Adds what happened at `at`.
+    pub fn record(&mut self, at: Duration, record: Record) {
+        self.buffer.clear();
+        let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+        (nanos, &record).serialize(&mut self.buffer).expect("writing to a Vec cannot fail");
+        // The length keeps two different sequences of records from having the same bytes.
+        self.hasher.update(&(self.buffer.len() as u64).to_le_bytes()).update(&self.buffer);
+        self.count += 1;
+        if let Some(kept) = &mut self.kept {
+            kept.push(Entry { at, record });
+        }
+    }
+
+    /// The hash over all records so far.
+    pub fn hash(&self) -> Hash {
+        Hash::from_bytes(*self.hasher.finalize().as_bytes())
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// True if nothing happened yet.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The records, if they were kept.
+    pub fn into_kept(self) -> Vec<Entry> {
+        self.kept.unwrap_or_default()
+    }
+}
+
+/// The form in which frames enter the trace.
+pub fn digest(bytes: &[u8]) -> u64 {
+    let hash = blake3::hash(bytes);
+    hash.as_bytes()[..8].iter().fold(0, |digest, byte| (digest << 8) | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(cuts: &[u32]) -> Trace {
+        let mut trace = Trace::new(true);
+        cuts.iter().for_each(|cut| trace.record(Duration::from_secs(1), Record::CutBegan { cut: *cut }));
+        trace
+    }
+
+    #[test]
+    fn given_the_same_records_when_traced_then_the_same_hash_and_in_another_order_another() {
+        assert_eq!(trace(&[1, 2]).hash(), trace(&[1, 2]).hash());
+        assert_ne!(trace(&[1, 2]).hash(), trace(&[2, 1]).hash());
+    }
+
+    #[test]
+    fn given_the_same_record_at_another_time_when_traced_then_another_hash() {
+        let mut later = Trace::new(false);
+        later.record(Duration::from_secs(2), Record::CutBegan { cut: 1 });
+        assert_ne!(later.hash(), trace(&[1]).hash());
+        assert_eq!((later.len(), later.into_kept().len()), (1, 0));
+    }
+}
