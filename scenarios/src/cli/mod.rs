@@ -1,0 +1,164 @@
+//! The command line: what can be asked, and where it is answered.
+
+mod list;
+mod output;
+mod replay;
+mod run;
+mod verify;
+
+use std::{num::NonZeroUsize, ops::Range, path::PathBuf, process::ExitCode, str::FromStr, thread};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use scenarios::scenario::{DEFAULT_SECONDS, Scenario};
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let code = match cli.command.unwrap_or(Command::Storm) {
+        Command::Storm => run::storm(),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
+        Command::List => list::list(),
+        Command::Verify { what: Verify::Ghostdag { files } } => verify::ghostdag(&files),
+        Command::Verify { what: Verify::Frames { files } } => verify::frames(&files),
+    };
+    ExitCode::from(code)
+}
+
+/// A deterministic storm for software that follows the Kaspa L1.
+///
+/// Without a command: a short storm over all scenarios, with a summary.
+#[derive(Parser)]
+#[command(version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  dagstorm                                  a short storm over all scenarios
+  dagstorm run reorg --seed 7               one run
+  dagstorm run --seeds 1..201 --check       200 seeds of every scenario, each run twice
+  dagstorm replay reorg --seed 7            the same run, with everything that happens in it
+
+Exit codes: 0 pass, 1 verify found differences or no records, 2 usage, 10 safety, 11 liveness,
+12 nondeterminism, 13 vacuous, 101 panic. Several failures: the first of 101, 10, 12, 11, 13.";
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(hide = true, name = "storm")]
+    Storm,
+    /// Run scenarios.
+    Run(RunArguments),
+    /// Run one seed and print everything that happens.
+    Replay(ReplayArguments),
+    /// List the scenarios.
+    List,
+    /// Compare reference data with our code.
+    Verify {
+        #[command(subcommand)]
+        what: Verify,
+    },
+}
+
+#[derive(Subcommand)]
+enum Verify {
+    /// GHOSTDAG results of the reference implementation, JSON.
+    Ghostdag {
+        /// Files to compare.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// wRPC frames captured from a node, one JSON object a line.
+    Frames {
+        /// Files to compare.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  dagstorm run                              every scenario with seed 1
+  dagstorm run steady --seconds 600 --json  one long run, as JSON
+  dagstorm run reorg --seeds 1..201 --check seeds 1 to 200, each run twice and compared")]
+struct RunArguments {
+    /// Scenario to run; all if none is named (see `dagstorm list`).
+    scenario: Option<ScenarioName>,
+    /// One seed.
+    #[arg(long, default_value_t = 1, conflicts_with = "seeds")]
+    seed: u64,
+    /// A range of seeds, as in Rust: `1..201` ends with 200, `1..=200` too.
+    #[arg(long)]
+    seeds: Option<Seeds>,
+    /// Simulated seconds of storm.
+    #[arg(long, default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    seconds: u64,
+    /// What loads the bridge.
+    #[arg(long, value_enum, default_value_t = Profile::Chain)]
+    profile: Profile,
+    /// Run every seed twice and compare everything that happened.
+    #[arg(long)]
+    check: bool,
+    /// Runs at the same time.
+    #[arg(long, default_value_t = available_jobs())]
+    jobs: NonZeroUsize,
+    /// Print one JSON object a line for each run.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What loads the bridge.
+#[derive(Clone, Copy, ValueEnum)]
+enum Profile {
+    /// At most one transaction a block, a consumer in memory.
+    Chain,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  dagstorm replay disconnect --seed 3 | grep -v receives")]
+struct ReplayArguments {
+    /// Scenario of the run (see `dagstorm list`).
+    scenario: ScenarioName,
+    /// Seed of the run.
+    #[arg(long)]
+    seed: u64,
+    /// Simulated seconds of storm.
+    #[arg(long, default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    seconds: u64,
+}
+
+#[derive(Clone)]
+struct ScenarioName(Scenario);
+
+impl FromStr for ScenarioName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let names = || Scenario::ALL.map(Scenario::name).join(", ");
+        Scenario::by_name(name).map(Self).ok_or_else(|| format!("no scenario has this name; there are {}", names()))
+    }
+}
+
+#[derive(Clone)]
+struct Seeds(Range<u64>);
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.trim().parse::<u64>().map_err(|_| format!("'{text}' is not a number"));
+        let (first, last) = text.split_once("..").ok_or("expected FIRST..END")?;
+        let range = match last.strip_prefix('=') {
+            Some(last) => number(first)?..number(last)?.checked_add(1).ok_or("the last seed is too large")?,
+            None => number(first)?..number(last)?,
+        };
+        if range.is_empty() { Err("the range is empty".to_owned()) } else { Ok(Self(range)) }
+    }
+}
+
+fn available_jobs() -> NonZeroUsize {
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}

@@ -1,0 +1,204 @@
+//! `dagstorm run`, and plain `dagstorm`.
+
+use std::{collections::BTreeMap, io::IsTerminal, num::NonZeroUsize, time::Duration};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use scenarios::{
+    report::{self, RunReport, Verdict},
+    runner::{self, Job},
+    scenario::{DEFAULT_SECONDS, Scenario},
+};
+
+use super::{
+    Profile, RunArguments, available_jobs,
+    output::{self, Tone},
+};
+
+/// Seeds of every scenario in the short storm.
+const STORM_SEEDS: std::ops::Range<u64> = 1..33;
+
+pub fn run(arguments: &RunArguments) -> u8 {
+    let Profile::Chain = arguments.profile;
+    let scenarios = match &arguments.scenario {
+        Some(scenario) => vec![scenario.0],
+        None => Scenario::ALL.to_vec(),
+    };
+    let seeds =
+        arguments.seeds.as_ref().map_or(arguments.seed..arguments.seed.saturating_add(1), |seeds| seeds.0.clone());
+    let seconds = arguments.seconds;
+    let jobs = jobs(&scenarios, seeds, seconds, arguments.check);
+    if arguments.json {
+        let mut verdicts = Vec::with_capacity(jobs.len());
+        runner::run_all(&jobs, arguments.jobs.get(), |report| {
+            output::plain(&report.to_json());
+            verdicts.push(report.verdict);
+        });
+        return report::exit_code(verdicts.iter());
+    }
+    let mut summary = Summary::default();
+    runner::run_all(&jobs, arguments.jobs.get(), |report| {
+        print_report(&report, seconds);
+        summary.add(report);
+    });
+    if jobs.len() > 1 {
+        summary.print();
+    }
+    summary.exit_code()
+}
+
+/// A short storm over all scenarios; only failures get a line of their own.
+pub fn storm() -> u8 {
+    let jobs = jobs(&Scenario::ALL, STORM_SEEDS, DEFAULT_SECONDS, false);
+    let threads: NonZeroUsize = available_jobs();
+    output::line(
+        Tone::Good,
+        "Starting",
+        &format!(
+            "{} runs of {DEFAULT_SECONDS} simulated seconds: {} scenarios, seeds {STORM_SEEDS:?}, {threads} at a time",
+            jobs.len(),
+            Scenario::ALL.len(),
+        ),
+    );
+    let progress = progress_bar(jobs.len() as u64);
+    let mut summary = Summary::default();
+    runner::run_all(&jobs, threads.get(), |report| {
+        progress.inc(1);
+        if report.verdict != Verdict::Pass {
+            progress.suspend(|| print_report(&report, DEFAULT_SECONDS));
+        }
+        summary.add(report);
+    });
+    progress.finish_and_clear();
+    summary.print();
+    summary.exit_code()
+}
+
+/// One line for a run and, if it failed, what was broken and how to see it again.
+pub fn print_report(report: &RunReport, seconds: u64) {
+    let (name, seed, figures) = (report.scenario.name(), report.seed, &report.figures);
+    let (tone, verb) = match &report.verdict {
+        Verdict::Pass => (Tone::Good, "PASS".to_owned()),
+        verdict => (Tone::Bad, verdict.word().to_uppercase()),
+    };
+    let text = format!(
+        "[{:>7.3}s] {name} seed {seed}: {} blocks, {} chain blocks, {} reorgs (deepest {}), {} disconnects, hash {}",
+        report.cpu_seconds,
+        figures.blocks,
+        figures.chain_blocks,
+        figures.reorgs,
+        figures.max_reorg_depth,
+        figures.disconnects,
+        &report.hash.to_string()[..16],
+    );
+    output::line(tone, &verb, &text);
+    if let Some(explanation) = report.verdict.explanation() {
+        output::line(Tone::Bad, "", &explanation);
+        output::line(Tone::Bad, "", &format!("see it again: {}", replay_command(report, seconds)));
+    }
+}
+
+fn replay_command(report: &RunReport, seconds: u64) -> String {
+    let seconds = if seconds == DEFAULT_SECONDS { String::new() } else { format!(" --seconds {seconds}") };
+    let (name, seed) = (report.scenario.name(), report.seed);
+    match report.verdict {
+        Verdict::Nondeterminism(_) => format!("dagstorm run {name} --seed {seed}{seconds} --check"),
+        _ => format!("dagstorm replay {name} --seed {seed}{seconds}"),
+    }
+}
+
+fn jobs(scenarios: &[Scenario], seeds: std::ops::Range<u64>, seconds: u64, check: bool) -> Vec<Job> {
+    let of_scenario = |scenario: Scenario| seeds.clone().map(move |seed| Job { scenario, seed, seconds, check });
+    scenarios.iter().copied().flat_map(of_scenario).collect()
+}
+
+fn progress_bar(runs: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("     Running [{bar:40}] {pos}/{len} runs, {eta} left");
+    ProgressBar::new(runs).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Sums over the runs of one scenario.
+#[derive(Default)]
+struct Row {
+    runs: u64,
+    passed: u64,
+    sim_seconds: f64,
+    cpu_seconds: f64,
+    blocks: u64,
+    chain_blocks: u64,
+    reorgs: u64,
+    max_reorg_depth: u64,
+    disconnects: u64,
+}
+
+#[derive(Default)]
+struct Summary {
+    rows: BTreeMap<&'static str, Row>,
+    verdicts: Vec<Verdict>,
+}
+
+impl Summary {
+    fn add(&mut self, report: RunReport) {
+        let row = self.rows.entry(report.scenario.name()).or_default();
+        let figures = &report.figures;
+        row.runs += 1;
+        row.passed += u64::from(report.verdict == Verdict::Pass);
+        row.sim_seconds += report.sim_seconds;
+        row.cpu_seconds += report.cpu_seconds;
+        row.blocks += figures.blocks;
+        row.chain_blocks += figures.chain_blocks;
+        row.reorgs += figures.reorgs;
+        row.max_reorg_depth = row.max_reorg_depth.max(figures.max_reorg_depth);
+        row.disconnects += figures.disconnects;
+        self.verdicts.push(report.verdict);
+    }
+
+    fn exit_code(&self) -> u8 {
+        report::exit_code(self.verdicts.iter())
+    }
+
+    fn print(&self) {
+        output::plain("");
+        output::plain(&format!(
+            "{:12} {:>6} {:>6} {:>9} {:>8} {:>12} {:>7} {:>7} {:>11} {:>14}",
+            "scenario",
+            "runs",
+            "passed",
+            "simulated",
+            "blocks",
+            "chain blocks",
+            "reorgs",
+            "deepest",
+            "disconnects",
+            "sim s / CPU s"
+        ));
+        for (name, row) in &self.rows {
+            output::plain(&format!(
+                "{name:12} {:>6} {:>6} {:>8.0}s {:>8} {:>12} {:>7} {:>7} {:>11} {:>14.0}",
+                row.runs,
+                row.passed,
+                row.sim_seconds,
+                row.blocks,
+                row.chain_blocks,
+                row.reorgs,
+                row.max_reorg_depth,
+                row.disconnects,
+                row.sim_seconds / row.cpu_seconds,
+            ));
+        }
+        output::plain("");
+        let cpu: f64 = self.rows.values().map(|row| row.cpu_seconds).sum();
+        let simulated: f64 = self.rows.values().map(|row| row.sim_seconds).sum();
+        let passed = self.verdicts.iter().filter(|verdict| **verdict == Verdict::Pass).count();
+        let failed = self.verdicts.len() - passed;
+        let tone = if failed == 0 { Tone::Good } else { Tone::Bad };
+        let text = format!(
+            "[{cpu:>7.3}s] {} runs: {passed} passed, {failed} failed; {:?} simulated",
+            self.verdicts.len(),
+            Duration::from_secs(simulated as u64),
+        );
+        output::line(tone, "Summary", &text);
+    }
+}

@@ -1,0 +1,21 @@
+//! What can go wrong, what must hold, and how to run, check and replay it.
+//!
+//! | module | room for |
+//! |---|---|
+//! | [`scenario`] | named storms: a seed expands to everything a run needs |
+//! | [`run`] | one run: a world, the real bridge, a consumer, the checkers |
+//! | [`consumer`] | what a consumer rebuilds from events alone |
+//! | [`check`] | the properties, one file each |
+//! | [`event_text`] | bridge events as lines |
+//! | [`report`] | verdicts, figures, exit codes, JSON |
+//! | [`runner`] | threads and CPU time: the only part outside the determinism contract |
+//! | [`verify`] | reference data against our code |
+
+pub mod check;
+pub mod consumer;
+pub mod event_text;
+pub mod report;
+pub mod run;
+pub mod runner;
+pub mod scenario;
+pub mod verify;

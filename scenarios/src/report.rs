@@ -1,0 +1,174 @@
+//! What a run amounted to, for people and for machines.
+
+use kaspa_hashes::Hash;
+use serde::Serialize;
+
+use crate::{check::Failure, scenario::Scenario};
+
+/// Counts of one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Blocks mined.
+    pub blocks: u64,
+    /// Chain blocks that the bridge delivered, those removed again included.
+    pub chain_blocks: u64,
+    /// Events of any kind that the bridge delivered.
+    pub events: u64,
+    /// Reorgs delivered.
+    pub reorgs: u64,
+    /// Blocks removed by the deepest of them.
+    pub max_reorg_depth: u64,
+    /// Sessions that ended.
+    pub disconnects: u64,
+    /// Of the faults, those that struck while a request was in flight.
+    pub disconnects_in_flight: u64,
+    /// Blocks below or at the finalized root.
+    pub finalized: u64,
+    /// GetVirtualChainFromBlockV2 requests.
+    pub chain_requests: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All properties held, all gates were passed.
+    Pass,
+    /// A property was broken.
+    Safety(Failure),
+    /// The bridge did not arrive in time.
+    Liveness(String),
+    /// Two runs of the same seed differ.
+    Nondeterminism(String),
+    /// The run did not see what it is there for.
+    Vacuous(Vec<String>),
+    /// Something panicked, or the simulation itself could not go on.
+    Panic(String),
+}
+
+impl Verdict {
+    /// Word in tables and JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Safety(_) => "safety",
+            Self::Liveness(_) => "liveness",
+            Self::Nondeterminism(_) => "nondeterminism",
+            Self::Vacuous(_) => "vacuous",
+            Self::Panic(_) => "panic",
+        }
+    }
+
+    /// Exit code of a process whose only run ended so.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Safety(_) => 10,
+            Self::Liveness(_) => 11,
+            Self::Nondeterminism(_) => 12,
+            Self::Vacuous(_) => 13,
+            Self::Panic(_) => 101,
+        }
+    }
+
+    /// What went wrong, in a sentence; `None` if nothing did.
+    pub fn explanation(&self) -> Option<String> {
+        match self {
+            Self::Pass => None,
+            Self::Safety(failure) => Some(failure.to_string()),
+            Self::Liveness(text) | Self::Nondeterminism(text) | Self::Panic(text) => Some(text.clone()),
+            Self::Vacuous(missed) => Some(format!("gates missed: {}", missed.join("; "))),
+        }
+    }
+}
+
+/// Exit code of several runs: the first of 101, 10, 12, 11, 13 that occurs.
+pub fn exit_code<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> u8 {
+    const SEVERITY: [u8; 5] = [101, 10, 12, 11, 13];
+    let codes: Vec<u8> = verdicts.map(Verdict::exit_code).collect();
+    SEVERITY.into_iter().find(|code| codes.contains(code)).unwrap_or(0)
+}
+
+/// One run, finished.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The seed.
+    pub seed: u64,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Hash over everything that happened; zero if the run panicked.
+    pub hash: Hash,
+    /// Simulated time.
+    pub sim_seconds: f64,
+    /// CPU time of the run's thread.
+    pub cpu_seconds: f64,
+    /// Counts.
+    pub figures: Figures,
+}
+
+/// The line that `--json` prints for a run.
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    scenario: &'a str,
+    seed: u64,
+    verdict: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<String>,
+    hash: String,
+    sim_seconds: f64,
+    cpu_seconds: f64,
+    blocks: u64,
+    chain_blocks: u64,
+    events: u64,
+    reorgs: u64,
+    max_reorg_depth: u64,
+    disconnects: u64,
+    disconnects_in_flight: u64,
+    finalized: u64,
+    chain_requests: u64,
+}
+
+impl RunReport {
+    /// One JSON object without line breaks.
+    pub fn to_json(&self) -> String {
+        let figures = &self.figures;
+        let line = JsonLine {
+            scenario: self.scenario.name(),
+            seed: self.seed,
+            verdict: self.verdict.word(),
+            explanation: self.verdict.explanation(),
+            hash: self.hash.to_string(),
+            sim_seconds: self.sim_seconds,
+            cpu_seconds: self.cpu_seconds,
+            blocks: figures.blocks,
+            chain_blocks: figures.chain_blocks,
+            events: figures.events,
+            reorgs: figures.reorgs,
+            max_reorg_depth: figures.max_reorg_depth,
+            disconnects: figures.disconnects,
+            disconnects_in_flight: figures.disconnects_in_flight,
+            finalized: figures.finalized,
+            chain_requests: figures.chain_requests,
+        };
+        serde_json::to_string(&line).expect("numbers and text always serialize")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_several_failures_when_the_exit_code_is_chosen_then_the_gravest_wins() {
+        let vacuous = Verdict::Vacuous(vec!["x".into()]);
+        let liveness = Verdict::Liveness("x".into());
+        let safety = Verdict::Safety(Failure { checker: "path", message: "x".into() });
+        let panic = Verdict::Panic("x".into());
+        assert_eq!(exit_code([Verdict::Pass].iter()), 0);
+        assert_eq!(exit_code([vacuous.clone(), Verdict::Pass].iter()), 13);
+        assert_eq!(exit_code([vacuous.clone(), liveness.clone()].iter()), 11);
+        assert_eq!(exit_code([vacuous, safety.clone(), liveness].iter()), 10);
+        assert_eq!(exit_code([safety, panic].iter()), 101);
+    }
+}

@@ -1,0 +1,4 @@
+//! Reference data against our own code: `dagstorm verify`.
+
+pub mod frames;
+pub mod ghostdag;

@@ -1,0 +1,113 @@
+//! The `dagstorm` command as a user meets it.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+fn dagstorm(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_dagstorm")).args(arguments).output().expect("the command starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("the command prints UTF-8")
+}
+
+fn scratch_file(name: &str, content: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, content).expect("the scratch folder is writable");
+    path
+}
+
+#[test]
+fn given_help_when_asked_then_it_shows_commands_and_examples() {
+    let output = dagstorm(&["--help"]);
+    assert!(output.status.success());
+    insta::assert_snapshot!(text(&output.stdout));
+}
+
+#[test]
+fn given_list_when_asked_then_every_scenario_has_a_line() {
+    insta::assert_snapshot!(text(&dagstorm(&["list"]).stdout), @r"
+    steady       nothing goes wrong
+    disconnect   connections break while a request is in flight; the node refuses for a while
+    reorg        the followed node is cut off with the smaller part of the miners, then joined again
+    ");
+}
+
+#[test]
+fn given_one_seed_when_run_in_two_processes_then_the_json_has_the_same_hash_and_all_fields() {
+    let run = || {
+        let output = dagstorm(&["run", "reorg", "--seed", "7", "--json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("one JSON object")
+    };
+    let (first, second) = (run(), run());
+    assert_eq!(first["hash"], second["hash"]);
+    assert_eq!((&first["scenario"], &first["verdict"]), (&"reorg".into(), &"pass".into()));
+    for field in ["seed", "blocks", "chain_blocks", "events", "reorgs", "max_reorg_depth", "disconnects"] {
+        assert!(first[field].is_u64(), "{field} is {}", first[field]);
+    }
+    for field in ["sim_seconds", "cpu_seconds"] {
+        assert!(first[field].is_f64(), "{field} is {}", first[field]);
+    }
+}
+
+#[test]
+fn given_replay_when_run_then_the_event_log_ends_with_the_same_hash_as_run() {
+    let log = text(&dagstorm(&["replay", "disconnect", "--seed", "3", "--seconds", "30"]).stdout);
+    let run = text(&dagstorm(&["run", "disconnect", "--seed", "3", "--seconds", "30"]).stdout);
+    let hash = |text: &str| text.rsplit_once("hash ").map(|(_, hash)| hash.trim().to_owned());
+    assert!(hash(&run).is_some());
+    assert_eq!(hash(&log), hash(&run));
+    for what in ["mines block", "bridge: Connected", "bridge: BlockAdded", "fault on connection"] {
+        assert!(log.contains(what), "no line of the log says '{what}'");
+    }
+}
+
+#[test]
+fn given_a_vacuous_run_when_it_ends_then_the_exit_code_and_the_card_say_so() {
+    let output = dagstorm(&["run", "steady", "--seconds", "2"]);
+    assert_eq!(output.status.code(), Some(13));
+    let stdout = text(&output.stdout);
+    assert!(
+        stdout.contains("gates missed") && stdout.contains("dagstorm replay steady --seed 1 --seconds 2"),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn given_nonsense_when_asked_then_exit_code_2_and_a_sentence() {
+    for (arguments, sentence) in [
+        (&["run", "hurricane"][..], "there are steady, disconnect, reorg"),
+        (&["run", "--seeds", "5..5"], "the range is empty"),
+        (&["run", "--seeds", "x..5"], "'x' is not a number"),
+        (&["run", "--seed", "1", "--seeds", "1..3"], "cannot be used with"),
+        (&["run", "--seconds", "0"], "is not in 1.."),
+    ] {
+        let output = dagstorm(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains(sentence), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn given_reference_data_when_verified_then_equal_and_doctored_or_empty_data_is_not() {
+    let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors");
+    let ghostdag = format!("{vectors}/ghostdag/k18-plain.json");
+    let frames = format!("{vectors}/wrpc/kaspad-2.1.0-simnet-calls.jsonl");
+    assert_eq!(dagstorm(&["verify", "ghostdag", &ghostdag]).status.code(), Some(0));
+    assert_eq!(dagstorm(&["verify", "frames", &frames]).status.code(), Some(0));
+
+    let truth = fs::read_to_string(&ghostdag).expect("the vectors are there");
+    let doctored = scratch_file("doctored.json", &truth.replacen("\"blue_score\":50,", "\"blue_score\":51,", 1));
+    let output = dagstorm(&["verify", "ghostdag", &doctored.to_string_lossy()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("blue_score"), "{}", text(&output.stdout));
+
+    let empty = scratch_file("empty.jsonl", "");
+    assert_eq!(dagstorm(&["verify", "frames", &empty.to_string_lossy()]).status.code(), Some(1));
+    assert_eq!(dagstorm(&["verify", "ghostdag", "no-such-file.json"]).status.code(), Some(1));
+}
