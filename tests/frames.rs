@@ -1,0 +1,373 @@
+//! Our reader and writer of wRPC frames against frames of a real node, and against `kaspa-rpc-core` on random values.
+
+#[path = "frames/generate.rs"]
+mod generate;
+
+use std::{fs, path::Path};
+
+use bridge::wire::{Operation, Reply, Request, RequestHeader, ServerFrame, ServerHeader, Verbosity, encode};
+use kaspa_consensus_core::{
+    hashing::header::hash as consensus_hash,
+    header::{CompressedParents, Header},
+};
+use kaspa_hashes::Hash;
+use kaspa_rpc_core::{
+    GetBlockResponse, GetVirtualChainFromBlockV2Response, RpcHeader, RpcOptionalHeader, api::ops::RpcApiOps,
+};
+use proptest::{collection::vec, prelude::*};
+use scenarios::verify::frames::{FramesReport, VerifyError, verify_frames};
+use workflow_rpc::{
+    error::ServerError,
+    messages::borsh::{BorshReqHeader, BorshServerMessageHeader, ServerMessageKind},
+};
+use workflow_serializer::serializer::Serializable;
+
+const CAPTURES: [(&str, usize); 3] = [
+    ("kaspad-2.1.0-simnet.jsonl", 244),
+    ("kaspad-2.1.0-simnet-calls.jsonl", 112),
+    ("kaspad-2.1.0-simnet-node-reset.jsonl", 553),
+];
+
+fn capture(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/wrpc").join(name)).unwrap()
+}
+
+fn verify(capture: &str) -> FramesReport {
+    verify_frames(capture.as_bytes()).unwrap()
+}
+
+fn line(direction: &str, frame: &[u8]) -> String {
+    format!("{{\"conn\":1,\"dir\":\"{direction}\",\"hex\":\"{}\"}}\n", hex::encode(frame))
+}
+
+/// A capture of a request and the given frame as its reply.
+fn conversation(request: &Request, reply: &[u8]) -> String {
+    line("c2s", &request.encode(7)) + &line("s2c", reply)
+}
+
+fn page_request() -> Request {
+    let (verbosity, min_confirmation_count) = (Verbosity::Full, None);
+    Request::GetVirtualChainFromBlockV2 { start_hash: Hash::default(), verbosity, min_confirmation_count }
+}
+
+fn block_request() -> Request {
+    Request::GetBlock { hash: Hash::default(), include_transactions: true }
+}
+
+/// The frames from the node in a capture, with the line number of each.
+fn server_frames(capture: &str) -> Vec<(usize, Vec<u8>)> {
+    let records = capture.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    (1..)
+        .zip(records)
+        .filter(|(_, record)| record["dir"] == "s2c")
+        .map(|(line, record)| (line, hex::decode(record["hex"].as_str().unwrap()).unwrap()))
+        .collect()
+}
+
+/// Each reply of a capture, with the line of the request that it answers.
+fn conversations(capture: &str) -> Vec<(String, Vec<u8>)> {
+    let replies = server_frames(capture).into_iter().map(|(_, frame)| frame).filter(|frame| frame[0] == 1);
+    let request_of = |reply: &[u8]| {
+        let start = format!("\"c2s\",\"hex\":\"{}", hex::encode(&reply[..9]));
+        capture.lines().find(|line| line.contains(&start)).unwrap().to_owned()
+    };
+    replies.map(|reply| (request_of(&reply), reply)).collect()
+}
+
+#[test]
+fn given_the_captures_when_verified_then_every_field_and_every_byte_agrees() {
+    let mut total = FramesReport::default();
+    for (name, records) in CAPTURES {
+        let report = verify(&capture(name));
+        assert_eq!(report.differences, [], "{name}");
+        assert!(report.passed());
+        assert_eq!(report.records, records, "{name}");
+        total.compared += report.compared;
+        total.header_hashes += report.header_hashes;
+    }
+    assert!(total.compared > 600, "only {} frames are of kinds that the bridge reads", total.compared);
+    assert!(total.header_hashes > 100, "only {} headers are complete", total.header_hashes);
+}
+
+#[test]
+fn given_complete_headers_of_the_captures_when_hashed_then_consensus_gives_the_same_hash() {
+    let mut hashes = 0;
+    for (name, _) in CAPTURES {
+        for (_, frame) in server_frames(&capture(name)) {
+            let Ok(ServerFrame::Reply(reply)) = ServerFrame::parse(&frame) else { continue };
+            let Some(Ok(operation)) = reply.operation.map(Operation::try_from) else { continue };
+            let body = frame.get(13..).unwrap_or_default();
+            match reply.decode(operation).unwrap() {
+                Ok(Reply::ChainPage(page)) => {
+                    let node: Serializable<GetVirtualChainFromBlockV2Response> = borsh::from_slice(body).unwrap();
+                    for (ours, node) in page.blocks().zip(node.chain_block_accepted_transactions.iter()) {
+                        let node =
+                            Header::try_from(&node.chain_block_header).ok().map(|header| consensus_hash(&header));
+                        assert_eq!(ours.header.computed_hash(), node);
+                        hashes += usize::from(node.is_some());
+                    }
+                }
+                Ok(Reply::Block(block)) => {
+                    let node: Serializable<GetBlockResponse> = borsh::from_slice(body).unwrap();
+                    let node = consensus_hash(&Header::try_from(&node.block.header).unwrap());
+                    assert_eq!(block.header.computed_hash(), Some(node));
+                    hashes += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(hashes > 100, "only {hashes} headers were hashed");
+}
+
+#[test]
+fn given_a_changed_byte_in_a_complete_header_when_verified_then_the_difference_is_reported() {
+    let (name, _) = CAPTURES[0];
+    let text = capture(name);
+    let (line, frame) = server_frames(&text)
+        .into_iter()
+        .find(|(_, frame)| frame[11] == 126 && frame[12] == 1)
+        .expect("the capture has a GetBlock reply");
+    // Outer envelope, block reply version, block envelope and version, header envelope and version, hash: then its
+    // version.
+    let mut doctored = frame.clone();
+    doctored[13 + 4 + 2 + 4 + 2 + 4 + 2 + 32] ^= 1;
+    let report = verify(&text.replace(&hex::encode(&frame), &hex::encode(doctored)));
+    assert_eq!(report.differences.iter().map(|difference| difference.line).collect::<Vec<_>>(), [line]);
+    assert!(report.differences[0].what.contains("computed and announced hash"), "{}", report.differences[0].what);
+}
+
+#[test]
+fn given_a_changed_id_kind_operation_tag_length_or_version_when_verified_then_the_difference_is_reported() {
+    for (name, _) in CAPTURES {
+        for (request, reply) in conversations(&capture(name)) {
+            assert_eq!(verify(&format!("{request}\n{}", line("s2c", &reply))).differences, []);
+            // A remote error has neither envelope nor version.
+            let places: &[usize] = if reply[12] == 1 { &[1, 9, 11, 12, 13, 17] } else { &[1, 9, 11, 12, 13, 14] };
+            for place in places {
+                let mut doctored = reply.clone();
+                doctored[*place] ^= 2;
+                let report = verify(&format!("{request}\n{}", line("s2c", &doctored)));
+                assert!(!report.differences.is_empty(), "byte {place} of {}", hex::encode(reply));
+                assert!(!report.passed() && report.differences.iter().all(|difference| difference.line == 2));
+            }
+        }
+    }
+}
+
+#[test]
+fn given_a_frame_cut_or_lengthened_by_a_byte_when_verified_then_the_difference_is_reported() {
+    for (name, _) in CAPTURES {
+        for (request, mut reply) in conversations(&capture(name)) {
+            reply.push(0);
+            assert_eq!(verify(&format!("{request}\n{}", line("s2c", &reply))).differences.len(), 1);
+            reply.truncate(reply.len() - 2);
+            assert_eq!(verify(&format!("{request}\n{}", line("s2c", &reply))).differences.len(), 1);
+        }
+        for (_, mut frame) in server_frames(&capture(name)).into_iter().filter(|(_, frame)| frame[0] == 0) {
+            assert_eq!(verify(&line("s2c", &frame)).differences, []);
+            frame.truncate(frame.len() - 1);
+            assert_eq!(verify(&line("s2c", &frame)).differences.len(), 1);
+        }
+    }
+}
+
+#[test]
+fn given_a_reply_without_its_request_when_verified_then_the_difference_is_reported() {
+    let (_, reply) = conversations(&capture(CAPTURES[0].0)).swap_remove(0);
+    let report = verify(&line("s2c", &reply));
+    assert_eq!(report.differences.len(), 1);
+    assert!(report.differences[0].to_string().starts_with("line 1: a reply answers no request"));
+}
+
+#[test]
+fn given_a_length_that_would_abort_the_decoder_when_verified_then_it_is_only_a_difference() {
+    // A chain page and a BlockAdded notification, each with 4 billion items.
+    let mut page = encode::chain_page(7, &[], &[], []);
+    page.truncate(page.len() - 4);
+    page.extend([0xff; 4]);
+    assert_eq!(verify(&conversation(&page_request(), &page)).differences.len(), 1);
+
+    let block = [&[1, 0, 0, 0, 0, 0][..], &[4, 0, 0, 0], &[0xff; 4]].concat();
+    let notification = [&[1, 0][..], &14_u32.to_le_bytes(), &block].concat();
+    let body = [&[1, 0, 0, 0][..], &20_u32.to_le_bytes(), &notification].concat();
+    let frame = [&[0, 0xff, 1, 60][..], &28_u32.to_le_bytes(), &body].concat();
+    let report = verify(&line("s2c", &frame));
+    assert_eq!(report.differences.len(), 1);
+    assert!(report.differences[0].what.contains("announces"), "{}", report.differences[0].what);
+}
+
+#[test]
+fn given_an_empty_file_when_verified_then_the_report_has_no_records() {
+    assert_eq!(verify("\n\n"), FramesReport::default());
+    assert!(!FramesReport::default().passed());
+}
+
+#[test]
+fn given_a_file_that_is_no_capture_when_verified_then_the_error_names_the_line() {
+    let sound = line("c2s", &Request::GetSink.encode(1));
+    let error = verify_frames(format!("{sound}nonsense\n").as_bytes()).unwrap_err();
+    assert!(matches!(error, VerifyError::Record { line: 2, .. }), "{error}");
+    let error = verify_frames(sound.replace("\"hex\":\"", "\"hex\":\"x").as_bytes()).unwrap_err();
+    assert!(matches!(error, VerifyError::Hex { line: 1, .. }), "{error}");
+    let error = verify_frames(&b"\xff\n"[..]).unwrap_err();
+    assert!(matches!(error, VerifyError::Read { line: 1, .. }), "{error}");
+}
+
+#[test]
+fn given_our_frame_headers_when_encoded_then_the_bytes_are_those_of_workflow_rpc() {
+    let ours = borsh::to_vec(&RequestHeader { id: Some(77), operation: 151 }).unwrap();
+    let theirs = BorshReqHeader::new(Some(77_u64), RpcApiOps::GetVirtualChainFromBlockV2);
+    assert_eq!(ours, borsh::to_vec(&theirs).unwrap());
+    for (kind, their_kind) in [
+        (bridge::wire::FrameKind::Success, ServerMessageKind::Success),
+        (bridge::wire::FrameKind::Error, ServerMessageKind::Error),
+        (bridge::wire::FrameKind::Notification, ServerMessageKind::Notification),
+    ] {
+        let header = ServerHeader { id: Some(5), kind, operation: Some(110) };
+        let theirs = BorshServerMessageHeader::new(Some(5_u64), their_kind, Some(RpcApiOps::Ping));
+        let bytes = borsh::to_vec(&header).unwrap();
+        assert_eq!(bytes, borsh::to_vec(&theirs).unwrap());
+        assert_eq!(ServerHeader::read(&mut bridge::wire::Reader::new(&bytes)), Ok(header));
+    }
+}
+
+#[test]
+fn given_every_server_error_when_it_arrives_then_its_text_is_read() {
+    let text = || "text".to_owned();
+    let errors = [
+        ServerError::Close,
+        ServerError::Timeout,
+        ServerError::NoData,
+        ServerError::NotFound,
+        ServerError::PoisonError,
+        ServerError::NonBorshRequest,
+        ServerError::NonSerdeRequest,
+        ServerError::ReqSerialize,
+        ServerError::ReqDeserialize,
+        ServerError::RespSerialize,
+        ServerError::NotificationDeserialize(text()),
+        ServerError::RespDeserialize(text()),
+        ServerError::Data(vec![1, 2, 3]),
+        ServerError::Text(text()),
+        ServerError::WebSocketError(text()),
+        ServerError::ReceiveChannelRx,
+        ServerError::ReceiveChannelTx,
+    ];
+    for error in errors {
+        let bytes = borsh::to_vec(&error).unwrap();
+        // Once from a method, once because there was none.
+        let method = [&[1, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1, 120, 0][..], &bytes].concat();
+        let dispatch = [&[1, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0][..], &bytes].concat();
+        for frame in [method, dispatch] {
+            let Ok(ServerFrame::Reply(reply)) = ServerFrame::parse(&frame) else { panic!("not a reply") };
+            let remote = reply.decode(Operation::GetSink).unwrap().unwrap_err();
+            assert_eq!((reply.id, remote.text), (9, error.to_string().trim_start_matches("WebSocket -> ")));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn given_any_chain_page_when_encoded_by_the_node_then_our_reader_sees_the_same_fields(
+        page in generate::chain_page(),
+    ) {
+        let frame = encode::reply(7, Operation::GetVirtualChainFromBlockV2, &page);
+        let report = verify(&conversation(&page_request(), &frame));
+        prop_assert_eq!(report.differences, []);
+        prop_assert_eq!(report.compared, 2);
+    }
+
+    #[test]
+    fn given_any_block_when_encoded_by_the_node_then_our_reader_sees_the_same_fields(block in generate::block()) {
+        let frame = encode::reply(7, Operation::GetBlock, &block);
+        let report = verify(&conversation(&block_request(), &frame));
+        prop_assert_eq!(report.differences, []);
+        prop_assert_eq!((report.compared, report.header_hashes), (2, 1));
+    }
+
+    #[test]
+    fn given_any_info_when_encoded_by_the_node_then_our_reader_sees_the_same_fields(
+        dag_info in generate::dag_info(),
+        server_info in generate::server_info(),
+    ) {
+        let frame = encode::reply(7, Operation::GetBlockDagInfo, &dag_info);
+        prop_assert_eq!(verify(&conversation(&Request::GetBlockDagInfo, &frame)).differences, []);
+        let frame = encode::reply(7, Operation::GetServerInfo, &server_info);
+        prop_assert_eq!(verify(&conversation(&Request::GetServerInfo, &frame)).differences, []);
+    }
+
+    #[test]
+    fn given_any_chain_movement_when_encoded_by_the_node_then_our_reader_sees_the_same_fields(
+        notification in generate::chain_changed(),
+        text in ".{0,60}",
+    ) {
+        let report = verify(&line("s2c", &encode::notification(&notification)));
+        prop_assert_eq!(report.differences, []);
+        prop_assert_eq!(report.compared, 1);
+        let error = encode::remote_error(7, Operation::GetSink, &text);
+        prop_assert_eq!(verify(&conversation(&Request::GetSink, &error)).differences, []);
+    }
+
+    #[test]
+    fn given_any_header_when_hashed_from_either_encoding_then_consensus_gives_the_same_hash(
+        header in generate::header(),
+    ) {
+        let chain_block = kaspa_rpc_core::RpcChainBlockAcceptedTransactions {
+            chain_block_header: RpcOptionalHeader::from(&header),
+            accepted_transactions: vec![],
+        };
+        let block = encode::chain_block(&chain_block);
+        let compressed = encode::chain_page(7, &[], &[header.hash], [&block[..]]);
+        let block = kaspa_rpc_core::RpcBlock {
+            header: RpcHeader::from(&header),
+            transactions: vec![],
+            verbose_data: None,
+        };
+        let expanded = encode::reply(7, Operation::GetBlock, &GetBlockResponse { block });
+        let frames = [(compressed, Operation::GetVirtualChainFromBlockV2), (expanded, Operation::GetBlock)];
+        for (frame, operation) in frames {
+            let Ok(ServerFrame::Reply(reply)) = ServerFrame::parse(&frame) else { panic!("not a reply") };
+            let ours = match reply.decode(operation).unwrap().unwrap() {
+                Reply::ChainPage(page) => page.blocks().next().unwrap().header,
+                Reply::Block(block) => block.header,
+                other => panic!("{other:?}"),
+            };
+            prop_assert_eq!(ours.computed_hash(), Some(consensus_hash(&header)));
+            let levels: Vec<Vec<Hash>> = ours.parents.unwrap().levels().map(|level| level.to_vec()).collect();
+            prop_assert_eq!(CompressedParents::try_from(levels).unwrap(), header.parents_by_level.clone());
+        }
+    }
+
+    #[test]
+    fn given_shared_blocks_when_a_page_is_assembled_then_it_is_byte_for_byte_the_encoded_response(
+        blocks in vec(generate::chain_block(), 0..5),
+        removed in generate::hashes(4),
+        added in generate::hashes(4),
+        id in any::<u64>(),
+    ) {
+        let encoded: Vec<Vec<u8>> = blocks.iter().map(encode::chain_block).collect();
+        let assembled = encode::chain_page(id, &removed, &added, encoded.iter().map(Vec::as_slice));
+        let whole = GetVirtualChainFromBlockV2Response {
+            removed_chain_block_hashes: removed.into(),
+            added_chain_block_hashes: added.into(),
+            chain_block_accepted_transactions: blocks.into(),
+        };
+        prop_assert_eq!(assembled, encode::reply(id, Operation::GetVirtualChainFromBlockV2, &whole));
+    }
+
+    #[test]
+    fn given_a_response_when_encoded_then_the_frame_is_the_one_that_workflow_rpc_sends(page in generate::chain_page()) {
+        let header = BorshServerMessageHeader::new(
+            Some(7_u64),
+            ServerMessageKind::Success,
+            Some(RpcApiOps::GetVirtualChainFromBlockV2),
+        );
+        let ours = encode::reply(7, Operation::GetVirtualChainFromBlockV2, &page);
+        let result: Result<Serializable<GetVirtualChainFromBlockV2Response>, ServerError> = Ok(Serializable(page));
+        let theirs = [borsh::to_vec(&header).unwrap(), borsh::to_vec(&result).unwrap()].concat();
+        prop_assert_eq!(ours, theirs);
+    }
+}
