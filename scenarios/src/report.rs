@@ -101,7 +101,7 @@ pub struct RunReport {
     pub hash: Hash,
     /// Simulated time.
     pub sim_seconds: f64,
-    /// CPU time of the run's thread.
+    /// CPU time of the run's thread; of a run that was done twice, that of the first.
     pub cpu_seconds: f64,
     /// Counts.
     pub figures: Figures,

@@ -39,7 +39,6 @@ impl Job {
         let Traced { mut report, trace } = run_on_fresh_thread(expand(), self.check, Box::new(Untouched));
         if self.check {
             let second = run_on_fresh_thread(expand(), true, Box::new(Untouched));
-            report.cpu_seconds += second.report.cpu_seconds;
             if let Some(difference) = first_difference(&trace, &second.trace) {
                 report.verdict = Verdict::Nondeterminism(difference);
             }

@@ -1,6 +1,6 @@
 //! `dagstorm run`, and plain `dagstorm`.
 
-use std::{collections::BTreeMap, io::IsTerminal, num::NonZeroUsize, time::Duration};
+use std::{collections::BTreeMap, io::IsTerminal, num::NonZeroUsize, time::Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use scenarios::{
@@ -35,7 +35,7 @@ pub fn run(arguments: &RunArguments) -> u8 {
         });
         return report::exit_code(verdicts.iter());
     }
-    let mut summary = Summary::default();
+    let mut summary = Summary::start();
     runner::run_all(&jobs, arguments.jobs.get(), |report| {
         print_report(&report, seconds);
         summary.add(report);
@@ -60,7 +60,7 @@ pub fn storm() -> u8 {
         ),
     );
     let progress = progress_bar(jobs.len() as u64);
-    let mut summary = Summary::default();
+    let mut summary = Summary::start();
     runner::run_all(&jobs, threads.get(), |report| {
         progress.inc(1);
         if report.verdict != Verdict::Pass {
@@ -133,13 +133,18 @@ struct Row {
     disconnects: u64,
 }
 
-#[derive(Default)]
 struct Summary {
+    started: Instant,
     rows: BTreeMap<&'static str, Row>,
     verdicts: Vec<Verdict>,
 }
 
 impl Summary {
+    #[expect(clippy::disallowed_methods, reason = "how long the user waited, outside every run")]
+    fn start() -> Self {
+        Self { started: Instant::now(), rows: BTreeMap::new(), verdicts: Vec::new() }
+    }
+
     fn add(&mut self, report: RunReport) {
         let row = self.rows.entry(report.scenario.name()).or_default();
         let figures = &report.figures;
@@ -189,15 +194,14 @@ impl Summary {
             ));
         }
         output::plain("");
-        let cpu: f64 = self.rows.values().map(|row| row.cpu_seconds).sum();
         let simulated: f64 = self.rows.values().map(|row| row.sim_seconds).sum();
         let passed = self.verdicts.iter().filter(|verdict| **verdict == Verdict::Pass).count();
         let failed = self.verdicts.len() - passed;
         let tone = if failed == 0 { Tone::Good } else { Tone::Bad };
         let text = format!(
-            "[{cpu:>7.3}s] {} runs: {passed} passed, {failed} failed; {:?} simulated",
+            "[{:>7.3}s] {} runs: {passed} passed, {failed} failed; {simulated:.0} simulated seconds",
+            self.started.elapsed().as_secs_f64(),
             self.verdicts.len(),
-            Duration::from_secs(simulated as u64),
         );
         output::line(tone, "Summary", &text);
     }
