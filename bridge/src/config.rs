@@ -12,6 +12,9 @@ use crate::wire::{Network, NetworkKind};
 /// (`kaspa_consensus_core::config::bps::Bps::<10>::finality_depth`).
 pub const PUBLIC_NETWORK_FINALITY_DEPTH: u64 = 432_000;
 
+/// Longest interval that may be configured, a year: sums of times stay far from overflow.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3_600);
+
 /// Settings of one bridge. [`Config::new`] gives the defaults; every field may be changed before the start.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -90,6 +93,9 @@ impl Config {
         ] {
             if value.is_zero() {
                 return Err(ConfigError::Zero { field });
+            }
+            if value > LONGEST_INTERVAL {
+                return Err(ConfigError::TooLong { field, longest: LONGEST_INTERVAL });
             }
         }
         if self.high_water_mark == 0 {
@@ -220,6 +226,14 @@ pub enum ConfigError {
     /// The list of nodes is empty.
     #[error("no node address is configured")]
     NoNodes,
+    /// An interval that no one would live to see the end of.
+    #[error("{field} is longer than {longest:?}")]
+    TooLong {
+        /// Name of the field of [`Config`].
+        field: &'static str,
+        /// The longest interval that is accepted.
+        longest: Duration,
+    },
     /// A value that must not be zero.
     #[error("{field} must not be zero")]
     Zero {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Follower, Link, session::Step};
+use super::{
+    Follower, Link,
+    session::{Claim, Step},
+};
 use crate::{
     chain::ChainView,
-    error::{RejectReason, Violation},
+    error::Violation,
     event::{BlockAdded, L1Event, Reorg},
     page::{self, PageCheck, VerifiedBlock, VerifiedPage},
     wire::ChainPage,
@@ -18,25 +21,25 @@ impl Follower {
     /// Checks a page whole and applies it if it may be believed.
     pub(super) fn on_page(&mut self, page: &ChainPage<'_>, now: Duration) -> Result<(), Violation> {
         let Some(view) = &self.chain else { return Ok(()) };
-        let verified = match page::check(page, view)? {
-            PageCheck::Verified(verified) => verified,
+        let tip = view.tip();
+        let claim = match page::check(page, view)? {
+            PageCheck::Verified(verified) => {
+                let heavier = verified.added.last().is_some_and(|block| block.record.weight() > tip.weight());
+                if verified.removed.is_empty() || heavier {
+                    self.apply(verified, now);
+                    return Ok(());
+                }
+                Claim::Page(Box::new(verified))
+            }
             PageCheck::RemovesRoot if self.emitted == 0 => {
                 self.choose_anchor_anew(now);
                 return Ok(());
             }
-            PageCheck::RemovesRoot => {
-                let root = view.root_ref().hash;
-                self.reject(RejectReason::Conflicting { root }, now);
-                return Ok(());
-            }
+            PageCheck::RemovesRoot => Claim::RemovesRoot,
         };
-        let tip = view.tip();
-        let heavier = verified.added.last().is_some_and(|block| block.record.weight() > tip.weight());
-        if verified.removed.is_empty() || heavier {
-            self.apply(verified, now);
-        } else if let Link::Open(session) = &mut self.link {
-            // Cut or stripped at its newest end, or a node that fell behind: only the node's sink can tell.
-            session.step = Step::ConfirmSink { page: Box::new(verified) };
+        // The page may be cut or stripped at its newest end, or the node fell behind: only the node's sink can tell.
+        if let Link::Open(session) = &mut self.link {
+            session.step = Step::ConfirmSink { claim };
         }
         Ok(())
     }

@@ -145,7 +145,8 @@ impl Follower {
             Input::Connected { session } => self.on_connected(session, now),
             Input::Frame { session, bytes } => self.on_frame(session, &bytes, now),
             Input::Shutdown => self.shut_down(),
-            Input::Tick => {}
+            // The shell's timer has rung: it needs to be told again, even of the same time.
+            Input::Tick => self.wake_at = None,
         }
         self.advance(now);
         self.plan_wake();

@@ -64,22 +64,20 @@ pub(super) enum Step {
     SubscribeChain,
     SubscribeReset,
     AskDagInfo,
-    AskSinkHeader {
-        anchor: Hash,
-        sink: Hash,
-    },
-    AskAnchorHeader {
-        anchor: Hash,
-    },
+    AskSinkHeader { anchor: Hash, sink: Hash },
+    AskAnchorHeader { anchor: Hash },
     Follow,
-    /// A page with removals whose weight must be confirmed by the node's sink before it is applied.
-    ConfirmSink {
-        page: Box<VerifiedPage>,
-    },
-    ConfirmSinkHeader {
-        page: Box<VerifiedPage>,
-        sink: Hash,
-    },
+    ConfirmSink { claim: Claim },
+    ConfirmSinkHeader { claim: Claim, sink: Hash },
+}
+
+/// What a page says that only a node whose sink is heavier than our tip may say.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// Our newest blocks left the chain, and nothing heavier was added yet.
+    Page(Box<VerifiedPage>),
+    /// Our root left the chain.
+    RemovesRoot,
 }
 
 impl Session {
@@ -269,10 +267,10 @@ impl Follower {
                 session.dirty = true;
             }
             (Step::Follow, Reply::ChainPage(page)) => self.on_page(&page, now)?,
-            (Step::ConfirmSink { page }, Reply::Sink(sink)) => session.step = Step::ConfirmSinkHeader { page, sink },
-            (Step::ConfirmSinkHeader { page, sink }, Reply::Block(block)) => {
+            (Step::ConfirmSink { claim }, Reply::Sink(sink)) => session.step = Step::ConfirmSinkHeader { claim, sink },
+            (Step::ConfirmSinkHeader { claim, sink }, Reply::Block(block)) => {
                 let record = page::check_header(sink, &block.header)?;
-                self.on_sink_confirmed(*page, record, now);
+                self.on_sink_confirmed(claim, record, now);
             }
             // A ping keeps the session alive and changes no step.
             (step, Reply::Ping | Reply::Unsubscribe) => session.step = step,
@@ -303,12 +301,14 @@ impl Follower {
         self.emit(connected);
     }
 
-    fn on_sink_confirmed(&mut self, page: VerifiedPage, sink: ChainRecord, now: Duration) {
-        let Some(tip) = self.chain.as_ref().map(ChainView::tip) else { return };
-        if sink.weight() > tip.weight() {
-            self.apply(page, now);
-        } else {
-            self.on_lagging(sink.hash, now);
+    fn on_sink_confirmed(&mut self, claim: Claim, sink: ChainRecord, now: Duration) {
+        let Some((tip, root)) = self.chain.as_ref().map(|view| (view.tip(), view.root_ref())) else { return };
+        if sink.weight() <= tip.weight() {
+            return self.on_lagging(sink.hash, now);
+        }
+        match claim {
+            Claim::Page(page) => self.apply(*page, now),
+            Claim::RemovesRoot => self.reject(RejectReason::Conflicting { root: root.hash }, now),
         }
     }
 
