@@ -36,9 +36,16 @@ const PUBLIC_KEY: u8 = 1;
 const SIMNET_PREFIX: u8 = 2;
 const PUBLIC_KEY_ADDRESS: u8 = 0;
 
+/// Room that a header and an accepted transaction usually need at Full verbosity, so that the buffer need not grow.
+const HEADER_BYTES: usize = 1_024;
+const TRANSACTION_BYTES: usize = 768;
+
 /// The encoded entry of a chain block.
 pub(super) fn entry(store: &BlockStore, block: BlockId, verbosity: Verbosity) -> Cow<'_, [u8]> {
-    let write = || EntryWriter { store, accepting: block, verbosity, out: PageWriter::default() }.write();
+    let write = || {
+        let capacity = HEADER_BYTES + TRANSACTION_BYTES * store.block(block).accepted.len();
+        EntryWriter { store, accepting: block, verbosity, out: PageWriter::with_capacity(capacity) }.write()
+    };
     if verbosity == Verbosity::Full {
         Cow::Borrowed(store.block(block).full_item.get_or_init(|| write().into_boxed_slice()))
     } else {

@@ -18,12 +18,15 @@ pub(super) struct SomeEnvelope {
     inner: Envelope,
 }
 
-#[derive(Default)]
 pub(super) struct PageWriter {
     bytes: Vec<u8>,
 }
 
 impl PageWriter {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes) }
+    }
+
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
