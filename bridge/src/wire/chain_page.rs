@@ -63,6 +63,7 @@ pub struct ChainBlocks<'a> {
 }
 
 impl<'a> ChainBlocks<'a> {
+    #[inline]
     fn read_next(&mut self) -> Result<ChainBlock<'a>, WireError> {
         self.left -= 1;
         let mut block = self.reader.envelope("chain block")?;
@@ -77,6 +78,7 @@ impl<'a> ChainBlocks<'a> {
 impl<'a> Iterator for ChainBlocks<'a> {
     type Item = ChainBlock<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<ChainBlock<'a>> {
         if self.left == 0 { None } else { self.read_next().ok() }
     }

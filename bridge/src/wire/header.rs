@@ -42,6 +42,7 @@ pub struct Header<'a> {
 
 impl<'a> Header<'a> {
     /// Reads the body of `RpcOptionalHeader`.
+    #[inline]
     pub(super) fn read_optional(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         reader.version_u16("optional header")?;
         Ok(Self {
