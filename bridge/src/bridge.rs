@@ -49,7 +49,8 @@ impl L1Bridge {
         let follower = Follower::new(config)?;
         let shared = Arc::new(Shared::default());
         let bridge = Self { shared: Arc::clone(&shared), delivered: 0 };
-        Ok((bridge, async move { client::run(follower, &shared, transport, clock).await }))
+        let stream = EventStream(shared);
+        Ok((bridge, async move { client::run(follower, &stream.0, transport, clock).await }))
     }
 
     /// The next event; `None` after the last one. Cancel safe.
@@ -94,6 +95,15 @@ impl L1Bridge {
 impl Drop for L1Bridge {
     fn drop(&mut self) {
         self.shared.shut_down();
+    }
+}
+
+/// The client's end of the queue: the consumer's stream ends with it, even if the client was never polled.
+struct EventStream(Arc<Shared>);
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.0.finish();
     }
 }
 

@@ -18,7 +18,11 @@ use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{self, Message, error::CapacityError, protocol::WebSocketConfig},
+    tungstenite::{
+        self, Message,
+        error::{CapacityError, ProtocolError},
+        protocol::WebSocketConfig,
+    },
 };
 
 use crate::{
@@ -52,7 +56,6 @@ pub trait Clock {
 
 /// Runs `follower` until it is shut down or ends in `Fatal`.
 pub(crate) async fn run<T: Transport, C: Clock>(mut follower: Follower, shared: &Shared, transport: T, clock: C) {
-    let _finish = FinishOnDrop(shared);
     let limit_bytes = follower.message_limit_bytes();
     let mut socket = Socket::Closed;
     let mut alarm = Alarm { armed: None, wanted: Duration::MAX };
@@ -113,6 +116,7 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     match client_async_with_config(node.as_str(), stream, Some(limits)).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Io(error)) => Err(failed(error)),
+        Err(tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete)) => Err(DisconnectReason::ClosedByNode),
         Err(error) => Err(DisconnectReason::NotWebSocket { message: error.to_string() }),
     }
 }
@@ -227,9 +231,7 @@ fn read_in<S: AsyncRead + AsyncWrite + Unpin>(
 fn classify(error: tungstenite::Error, limit_bytes: usize) -> DisconnectReason {
     match error {
         tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => DisconnectReason::ClosedByNode,
-        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-            DisconnectReason::ClosedByNode
-        }
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => DisconnectReason::ClosedByNode,
         tungstenite::Error::Io(error) => {
             DisconnectReason::ConnectionLost { kind: error.kind(), message: error.to_string() }
         }
@@ -268,14 +270,5 @@ impl<S: Future<Output = ()>> Alarm<S> {
             self.armed = Some((self.wanted, Box::pin(sleep_until(self.wanted))));
         }
         Poll::Pending
-    }
-}
-
-/// Ends the consumer's stream however the client ends, cancellation included.
-struct FinishOnDrop<'a>(&'a Shared);
-
-impl Drop for FinishOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.finish();
     }
 }

@@ -31,7 +31,7 @@ impl Follower {
                 }
                 Claim::Page(Box::new(verified))
             }
-            PageCheck::RemovesRoot if self.emitted == 0 => {
+            PageCheck::RemovesRoot if self.emitted == 0 && self.chooses_anchor() => {
                 self.choose_anchor_anew(now);
                 return Ok(());
             }
@@ -92,6 +92,9 @@ impl Follower {
         let Some(tip) = self.chain.as_ref().map(ChainView::tip_ref) else { return };
         let Link::Open(session) = &mut self.link else { return };
         session.next_poll_at = now + self.config.poll_interval;
+        // What was waited for is over: the next time is news.
+        (session.lagging_reported, session.resetting_reported) = (false, false);
+        session.conflict_seen = false;
         if let Some(view) = &self.chain {
             session.hints.retain(|hash| !view.contains(hash));
         }

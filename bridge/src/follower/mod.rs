@@ -246,7 +246,9 @@ impl Follower {
             Link::Open(session) => (session.number, session.node, session.announced),
             Link::Idle { .. } | Link::Finished => return,
         };
-        let pause = self.retry.failed(&self.config, announced);
+        // Another node may do better than one that was just rejected.
+        let had_worked = announced && reason != DisconnectReason::Rejected;
+        let pause = self.retry.failed(&self.config, had_worked);
         self.link = Link::Idle { until: now + pause };
         if announced {
             self.emit(L1Event::Disconnected { session: number, reason, retry_in: Some(pause) });

@@ -46,8 +46,10 @@ pub(super) struct Session {
     pub(super) sink_blue_score: u64,
     pub(super) synced: bool,
     pub(super) caught_up_report_at: Option<Duration>,
-    resetting_reported: bool,
+    pub(super) resetting_reported: bool,
     pub(super) lagging_reported: bool,
+    /// The node's heavier chain was found to lack our root; believed when found again.
+    pub(super) conflict_seen: bool,
 }
 
 #[derive(Debug)]
@@ -100,6 +102,7 @@ impl Session {
             caught_up_report_at: None,
             resetting_reported: false,
             lagging_reported: false,
+            conflict_seen: false,
         }
     }
 
@@ -110,7 +113,7 @@ impl Session {
         }
         let silent_at = self.last_frame_at + config.silence_timeout;
         let request_at = match &self.step {
-            Step::Follow if paused => self.keep_alive_at(config),
+            Step::Follow if paused => self.keep_alive_at(config).max(self.not_before),
             Step::Follow => self.next_poll_at.max(self.not_before),
             _ => self.not_before,
         };
@@ -272,8 +275,11 @@ impl Follower {
                 let record = page::check_header(sink, &block.header)?;
                 self.on_sink_confirmed(claim, record, now);
             }
-            // A ping keeps the session alive and changes no step.
-            (step, Reply::Ping | Reply::Unsubscribe) => session.step = step,
+            // A ping keeps the session alive and changes no step. No page follows it that would decide over the hints.
+            (step, Reply::Ping | Reply::Unsubscribe) => {
+                session.step = step;
+                session.dirty |= !session.hints.is_empty();
+            }
             // `decode` yields the reply of the operation asked for, and each step asks for one operation.
             (step, _) => session.step = step,
         }
@@ -306,8 +312,17 @@ impl Follower {
         if sink.weight() <= tip.weight() {
             return self.on_lagging(sink.hash, now);
         }
+        let poll_interval = self.config.poll_interval;
+        let Link::Open(session) = &mut self.link else { return };
         match claim {
             Claim::Page(page) => self.apply(*page, now),
+            // Page and sink were two questions: a node that was behind at the first and recovered before the second
+            // looks the same. As this may be the end, both are asked once more.
+            Claim::RemovesRoot if !session.conflict_seen => {
+                session.conflict_seen = true;
+                session.not_before = now + poll_interval;
+                session.dirty = true;
+            }
             Claim::RemovesRoot => self.reject(RejectReason::Conflicting { root: root.hash }, now),
         }
     }
@@ -319,6 +334,7 @@ impl Follower {
         if self.config.nodes.len() > 1 {
             return self.reject(RejectReason::Lagging { sink }, now);
         }
+        session.conflict_seen = false;
         session.not_before = now + poll_interval;
         session.dirty = true;
         if !std::mem::replace(&mut session.lagging_reported, true) {
@@ -327,6 +343,7 @@ impl Follower {
     }
 
     fn on_remote_error(&mut self, operation: Operation, error: RemoteError, now: Duration) {
+        let chooses_anchor = self.chooses_anchor();
         let Link::Open(session) = &mut self.link else { return };
         let again_at = now + self.config.poll_interval;
         match (&session.step, error) {
@@ -341,13 +358,13 @@ impl Follower {
                 self.on_tip_refused(error, now);
             }
             // The sink or the pruning point moved on between two questions: ask for both again.
-            (Step::AskSinkHeader { .. } | Step::AskAnchorHeader { .. }, RemoteError::HeaderUnknown)
-                if !matches!(self.config.start, StartAt::Hash(_)) =>
+            (step @ (Step::AskSinkHeader { .. } | Step::AskAnchorHeader { .. }), RemoteError::HeaderUnknown)
+                if chooses_anchor || matches!(step, Step::AskSinkHeader { .. }) =>
             {
                 session.step = Step::AskDagInfo;
                 session.not_before = again_at;
             }
-            (Step::ConfirmSinkHeader { .. } | Step::ConfirmSink { .. }, _) => {
+            (Step::ConfirmSinkHeader { .. }, RemoteError::HeaderUnknown) => {
                 session.step = Step::Follow;
                 session.not_before = again_at;
                 session.dirty = true;
@@ -358,11 +375,16 @@ impl Follower {
 
     /// While nothing was emitted the anchor is chosen anew; afterwards never.
     fn on_tip_refused(&mut self, error: RemoteError, now: Duration) {
-        if self.emitted == 0 && !matches!(self.config.start, StartAt::Hash(_)) {
+        if self.emitted == 0 && self.chooses_anchor() {
             self.choose_anchor_anew(now);
         } else if let Some(tip) = self.chain.as_ref().map(ChainView::tip) {
             self.reject(RejectReason::TipRefused { tip: tip.hash, error }, now);
         }
+    }
+
+    /// Whether the node names the anchor; a hash that the consumer chose is never replaced by another.
+    pub(super) fn chooses_anchor(&self) -> bool {
+        !matches!(self.config.start, StartAt::Hash(_))
     }
 
     pub(super) fn choose_anchor_anew(&mut self, now: Duration) {
