@@ -1,0 +1,245 @@
+//! Nodes that are behind, on another chain, or forget the anchor: who is believed, and when it is the end.
+
+use std::time::Duration;
+
+use bridge::{Config, DisconnectReason, L1Event, RejectReason, StartAt, wire::Operation};
+
+use crate::support::{
+    node::{Answer, Door},
+    pair::Pair,
+    settings::config,
+};
+
+const SOON: Duration = Duration::from_millis(100);
+
+fn shallow(nodes: usize) -> Config {
+    let mut settings = config(nodes);
+    settings.finality_depth = Some(5);
+    settings
+}
+
+/// Both nodes have the same twenty blocks and the follower follows the first.
+fn two_equal_nodes(settings: Config) -> Pair {
+    let mut pair = Pair::synced(settings, 20);
+    pair.nodes[1].sink = pair.nodes[0].sink;
+    pair
+}
+
+#[test]
+fn given_one_node_when_its_chain_leaves_ours_below_the_root_then_conflicting_and_fatal_with_the_state_untouched() {
+    let mut pair = Pair::synced(shallow(1), 20);
+    let (path, root) = (pair.consumer.path().to_vec(), pair.follower.root().expect("there is a chain"));
+    let before = pair.events.len();
+    pair.fork(0, 6, 8);
+    pair.run_for(Duration::from_secs(120));
+    let [
+        L1Event::NodeRejected { node, reason, retry_in: None },
+        L1Event::Disconnected { session: 1, reason: DisconnectReason::Rejected, retry_in: None },
+        L1Event::Fatal(fatal),
+    ] = &pair.events[before..]
+    else {
+        panic!("{:#?}", &pair.events[before..])
+    };
+    assert_eq!((node.as_str(), reason), ("ws://node0:17510", &RejectReason::Conflicting { root: root.hash }));
+    let expected = format!(
+        "no configured node can be followed: ws://node0:17510: its chain leaves ours below the finalized block {}",
+        root.hash
+    );
+    assert_eq!(fatal.to_string(), expected);
+    assert!(pair.finished);
+    assert_eq!(pair.consumer.path(), path);
+    assert_eq!(pair.follower.root(), Some(root));
+}
+
+#[test]
+fn given_two_nodes_when_one_conflicts_then_the_other_is_followed_without_an_end() {
+    let mut pair = two_equal_nodes(shallow(2));
+    pair.fork(0, 6, 8);
+    pair.run_for(SOON);
+    pair.grow(1, 5);
+    pair.run_for(Duration::from_secs(30));
+    assert_eq!(pair.connection.map(|connection| connection.node), Some(1));
+    assert!(matches!(pair.rejections()[..], [RejectReason::Conflicting { .. }]), "{:#?}", pair.rejections());
+    assert_eq!(pair.consumer.fatal(), None);
+    pair.assert_follows(1);
+}
+
+#[test]
+fn given_two_nodes_when_both_conflict_then_fatal_names_both() {
+    let mut pair = two_equal_nodes(shallow(2));
+    let branch = pair.fork(0, 6, 8);
+    pair.nodes[1].sink = branch[7];
+    pair.run_for(Duration::from_secs(30));
+    let fatal = pair.consumer.fatal().expect("no node is left");
+    assert_eq!(fatal.nodes.len(), 2);
+    assert!(fatal.nodes.iter().all(|(_, reason)| matches!(reason, RejectReason::Conflicting { .. })));
+    assert!(pair.finished);
+}
+
+#[test]
+fn given_two_nodes_when_one_conflicts_and_the_other_is_unreachable_then_it_never_ends() {
+    let mut pair = two_equal_nodes(shallow(2));
+    pair.nodes[1].door = Door::Refuses;
+    pair.fork(0, 6, 8);
+    pair.run_for(Duration::from_secs(600));
+    assert_eq!(pair.consumer.fatal(), None);
+    assert!(pair.connects.len() > 20 && pair.connects.len() < 80, "{} attempts", pair.connects.len());
+    // The other one comes up again.
+    pair.nodes[1].door = Door::Open;
+    pair.grow(1, 3);
+    pair.run_for(Duration::from_secs(120));
+    pair.assert_follows(1);
+}
+
+#[test]
+fn given_a_node_that_is_behind_our_root_when_it_removes_everything_then_it_is_lagging_and_not_the_end() {
+    let mut pair = Pair::synced(shallow(1), 20);
+    let (path, sink) = (pair.consumer.path().to_vec(), pair.nodes[0].sink);
+    // Its sink fell back below our root, as while it downloads bodies.
+    let behind = pair.tree.below(sink, 12);
+    pair.set_sink(0, behind);
+    pair.run_for(Duration::from_secs(30));
+    assert_eq!(pair.rejections(), [&RejectReason::Lagging { sink: behind }]);
+    assert_eq!((pair.consumer.path(), pair.finished), (path.as_slice(), false));
+    pair.set_sink(0, sink);
+    pair.grow(0, 2);
+    pair.run_for(Duration::from_secs(3));
+    pair.assert_follows(0);
+}
+
+#[test]
+fn given_a_node_that_recovers_between_page_and_sink_when_its_page_removed_the_root_then_it_is_not_the_end() {
+    let mut pair = Pair::synced(shallow(1), 20);
+    let (path, sink) = (pair.consumer.path().to_vec(), pair.nodes[0].sink);
+    let heavier = pair.tree.extend(sink);
+    let behind = pair.tree.below(sink, 12);
+    pair.set_sink(0, behind);
+    pair.drive_until("asked for the sink", |pair| pair.asked(Operation::GetSink) == 1);
+    pair.set_sink(0, heavier);
+    pair.run_for(Duration::from_secs(3));
+    assert_eq!((pair.consumer.fatal(), pair.rejections().len()), (None, 0));
+    assert!(pair.consumer.path().starts_with(&path), "nothing was taken back");
+    pair.assert_follows(0);
+}
+
+#[test]
+fn given_a_lighter_branch_below_our_root_when_answered_then_it_is_lagging_and_not_the_end() {
+    let mut pair = Pair::synced(shallow(1), 20);
+    let path = pair.consumer.path().to_vec();
+    pair.fork(0, 10, 4);
+    pair.run_for(Duration::from_secs(30));
+    assert!(matches!(pair.rejections()[..], [RejectReason::Lagging { .. }]), "{:#?}", pair.rejections());
+    assert_eq!((pair.consumer.path(), pair.finished), (path.as_slice(), false));
+}
+
+#[test]
+fn given_one_node_when_it_falls_behind_then_nothing_changes_until_it_has_caught_up() {
+    let mut pair = Pair::synced(config(1), 20);
+    let (path, sink) = (pair.consumer.path().to_vec(), pair.nodes[0].sink);
+    let before = pair.events.len();
+    let behind = pair.tree.below(sink, 4);
+    pair.set_sink(0, behind);
+    pair.run_for(Duration::from_secs(20));
+    let [L1Event::NodeRejected { reason, retry_in: None, .. }] = &pair.events[before..] else {
+        panic!("reported once: {:#?}", &pair.events[before..])
+    };
+    assert_eq!(*reason, RejectReason::Lagging { sink: behind });
+    assert_eq!(pair.consumer.path(), path);
+    assert_eq!(pair.connects.len(), 1, "the session stays");
+    pair.set_sink(0, sink);
+    pair.grow(0, 3);
+    pair.run_for(Duration::from_secs(3));
+    pair.assert_follows(0);
+}
+
+#[test]
+fn given_one_node_when_it_falls_behind_twice_then_it_is_reported_each_time() {
+    let mut pair = Pair::synced(config(1), 20);
+    for _ in 0..2 {
+        let sink = pair.nodes[0].sink;
+        let behind = pair.tree.below(sink, 4);
+        pair.set_sink(0, behind);
+        pair.run_for(Duration::from_secs(5));
+        pair.set_sink(0, sink);
+        pair.grow(0, 3);
+        pair.run_for(Duration::from_secs(5));
+        pair.assert_follows(0);
+    }
+    assert_eq!(pair.rejections().len(), 2);
+}
+
+#[test]
+fn given_two_nodes_when_one_falls_behind_then_the_other_is_tried_next() {
+    let mut pair = two_equal_nodes(config(2));
+    pair.grow(1, 3);
+    let behind = pair.tree.below(pair.nodes[0].sink, 4);
+    pair.set_sink(0, behind);
+    pair.run_for(Duration::from_secs(3));
+    let order: Vec<usize> = pair.connects.iter().map(|(_, node)| *node).collect();
+    assert_eq!(order, [0, 1]);
+    assert_eq!(pair.rejections(), [&RejectReason::Lagging { sink: behind }]);
+    pair.assert_follows(1);
+}
+
+#[test]
+fn given_two_nodes_when_both_fall_behind_then_both_are_tried_in_turn_and_nothing_changes() {
+    let mut pair = two_equal_nodes(config(2));
+    let path = pair.consumer.path().to_vec();
+    let behind = pair.tree.below(pair.nodes[0].sink, 4);
+    pair.nodes[1].sink = behind;
+    pair.set_sink(0, behind);
+    pair.run_for(Duration::from_secs(120));
+    assert!(pair.connects.windows(2).all(|pair| pair[0].1 != pair[1].1), "{:?}", pair.connects);
+    assert!((4..40).contains(&pair.connects.len()), "{} attempts", pair.connects.len());
+    assert_eq!((pair.consumer.path(), pair.consumer.fatal()), (path.as_slice(), None));
+}
+
+#[test]
+fn given_a_page_with_removals_only_when_the_sink_is_heavier_then_the_cut_is_believed_and_the_rest_follows() {
+    let mut pair = Pair::synced(config(1), 20);
+    let mut stripped = 0;
+    pair.nodes[0].tamper(move |_, answer| {
+        if let Answer::Page(page) = answer
+            && !page.removed.is_empty()
+        {
+            page.added.clear();
+            page.blocks.clear();
+            stripped += 1;
+            assert_eq!(stripped, 1);
+        }
+    });
+    pair.fork(0, 4, 6);
+    pair.run_for(SOON);
+    pair.assert_follows(0);
+    let cut = pair.events.iter().find_map(|event| if let L1Event::Reorg(reorg) = event { Some(reorg) } else { None });
+    assert_eq!(cut.map(|reorg| (reorg.fork.index, reorg.removed.len())), Some((16, 4)));
+}
+
+#[test]
+fn given_an_anchor_that_leaves_the_chain_before_anything_was_announced_then_another_is_chosen() {
+    let mut settings = config(1);
+    settings.start = StartAt::Sink;
+    let mut pair = Pair::synced(settings, 10);
+    pair.fork(0, 2, 4);
+    pair.run_for(Duration::from_secs(3));
+    pair.grow(0, 3);
+    pair.run_for(SOON);
+    pair.assert_follows(0);
+    assert_eq!((pair.consumer.path().len(), pair.consumer.sequence()), (4, 3));
+    assert!(pair.rejections().is_empty());
+}
+
+#[test]
+fn given_a_chosen_hash_that_is_not_on_the_chain_when_asked_then_the_consumer_is_told() {
+    let mut settings = config(1);
+    let mut tree = crate::support::tree::Tree::new();
+    let chain = tree.grow(tree.genesis(), 10);
+    settings.start = StartAt::Hash(chain[8]);
+    let mut pair = Pair::new(settings);
+    pair.grow(0, 10);
+    pair.fork(0, 5, 8);
+    pair.start();
+    pair.run_for(Duration::from_secs(10));
+    let fatal = pair.consumer.fatal().expect("no other block may be chosen");
+    assert!(matches!(fatal.nodes[0].1, RejectReason::Conflicting { root } if root == chain[8]));
+}

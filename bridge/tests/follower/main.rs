@@ -1,0 +1,17 @@
+//! The follower against scripted nodes, in virtual time.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod disagreement;
+mod failures;
+mod finality;
+mod handshake;
+mod hints;
+mod pressure;
+mod properties;
+mod refusals;
+mod reorgs;
+mod shutdown;
+mod timers;
+mod verification;
