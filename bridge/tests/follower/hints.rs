@@ -180,16 +180,18 @@ fn given_a_burst_while_a_request_is_in_flight_when_it_ends_then_one_page_fetches
 }
 
 #[test]
-fn given_more_announcements_than_are_remembered_when_only_the_last_is_not_in_the_reply_then_the_chain_is_asked_again() {
+fn given_more_announcements_than_are_remembered_when_one_is_not_in_the_reply_then_the_chain_is_asked_again() {
     let mut pair = Pair::synced(config(1), 5);
     pair.thinking = 4 * LATENCY;
     // The first causes the request, the others come while it is in flight and are in the answer.
     pair.grow(0, 9);
     pair.run_for(3 * LATENCY);
-    let before = pair.pages();
+    let (before, in_reply) = (pair.pages(), pair.nodes[0].sink);
     pair.grow(0, 1);
+    pair.send_frame(0, chain_changed(&[], &[in_reply]));
     pair.run_for(SOON);
-    assert_eq!(pair.pages(), before + 1);
+    // The new block, and an empty page because the newest announcement was an older block.
+    assert_eq!(pair.pages(), before + 2);
     pair.assert_follows(0);
 }
 
