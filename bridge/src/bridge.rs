@@ -60,11 +60,16 @@ impl L1Bridge {
         Some(event)
     }
 
-    /// The next event if one is waiting.
+    /// The next event if one is waiting. [`is_finished`](Self::is_finished) tells `None` for now from `None` for ever.
     pub fn try_next(&mut self) -> Option<L1Event> {
         let event = self.shared.try_next()?;
         self.note(&event);
         Some(event)
+    }
+
+    /// True when the stream has ended and its last event was taken.
+    pub fn is_finished(&self) -> bool {
+        self.shared.is_finished()
     }
 
     /// Says that the consumer has stored everything up to `sequence`. Events beyond the high-water mark are only

@@ -1,7 +1,7 @@
-//! The followed chain from the finalized root to the tip.
+//! The followed chain from its root to the tip.
 //!
 //! Invariants: never empty; indices are consecutive; blue score and blue work strictly increase; `positions` maps exactly
-//! the hashes held; the root only moves up.
+//! the hashes held; the root only moves up; a root that is final stays final.
 
 use std::collections::VecDeque;
 
@@ -34,17 +34,20 @@ pub(crate) struct ChainView {
     root_index: u64,
     positions: FxHashMap<Hash, u64>,
     root: ChainRecord,
+    /// False only for an anchor that the network may still leave.
+    root_is_final: bool,
     tip: ChainRecord,
 }
 
 impl ChainView {
-    /// A view that holds only its anchor, with index 0.
-    pub(crate) fn new(anchor: ChainRecord) -> Self {
+    /// A view that holds only its anchor, with index 0. Only a pruning point is final from the start.
+    pub(crate) fn new(anchor: ChainRecord, is_final: bool) -> Self {
         Self {
             records: VecDeque::from([anchor]),
             root_index: 0,
             positions: FxHashMap::from_iter([(anchor.hash, 0)]),
             root: anchor,
+            root_is_final: is_final,
             tip: anchor,
         }
     }
@@ -63,6 +66,11 @@ impl ChainView {
 
     pub(crate) fn root_ref(&self) -> ChainRef {
         reference(self.root, self.root_index)
+    }
+
+    /// Whether no healthy node can leave the root any more.
+    pub(crate) fn root_is_final(&self) -> bool {
+        self.root_is_final
     }
 
     pub(crate) fn contains(&self, hash: &Hash) -> bool {
@@ -96,7 +104,7 @@ impl ChainView {
     }
 
     /// Moves the root to the highest block that is at least `finality_depth` below the tip, if that is higher than the
-    /// root.
+    /// root. An anchor that stays the root becomes final at the same depth.
     pub(crate) fn advance_root(&mut self, finality_depth: u64) -> Option<ChainRef> {
         let before = self.root_index;
         while let Some(child) = self.records.get(1)
@@ -108,6 +116,7 @@ impl ChainView {
                 self.positions.remove(&dropped.hash);
             }
         }
+        self.root_is_final |= self.tip.blue_score - self.root.blue_score >= finality_depth;
         (self.root_index > before).then(|| self.root_ref())
     }
 }
@@ -125,7 +134,7 @@ mod tests {
     }
 
     fn view(blocks: u64) -> ChainView {
-        let mut view = ChainView::new(record(1));
+        let mut view = ChainView::new(record(1), false);
         (2..=blocks).for_each(|number| {
             view.append(record(number));
         });
@@ -156,5 +165,19 @@ mod tests {
         assert!(!view.contains(&record(4).hash) && view.contains(&record(5).hash));
         assert_eq!(view.cut_back(6), None);
         assert_eq!(view.cut_back(5).map(|fork| fork.hash), Some(record(5).hash));
+    }
+
+    #[test]
+    fn given_an_anchor_that_is_not_final_when_the_tip_is_deep_enough_above_it_then_it_is_and_stays_final() {
+        let mut view = view(5);
+        assert_eq!(view.advance_root(41), None);
+        assert!(!view.root_is_final());
+        // The anchor is 40 deep, its child 30.
+        assert_eq!(view.advance_root(40), None);
+        assert!(view.root_is_final());
+        view.cut_back(4);
+        assert_eq!(view.advance_root(40), None);
+        assert!(view.root_is_final());
+        assert!(ChainView::new(record(1), true).root_is_final());
     }
 }

@@ -118,12 +118,18 @@ impl Config {
 /// Where a bridge without history begins. The block chosen becomes index 0 and is not announced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartAt {
-    /// A block of the node's choosing is not final yet may leave the chain: prefer the pruning point.
+    /// This block, which must be on the node's selected chain and above its pruning point. It is never replaced by
+    /// another. A block that is at least [`Config::finality_depth`] below the sink is as safe as the pruning point; a newer
+    /// one may leave the chain as [`StartAt::Sink`] may.
     Hash(Hash),
-    /// The oldest chain block from which the node serves history.
+    /// The oldest chain block from which the node serves history. It is final, so no reorg reaches it.
     #[default]
     PruningPoint,
-    /// The node's present sink: nothing older is delivered.
+    /// The node's present sink: nothing older is delivered. A sink is not final: a reorg within the first blocks may go
+    /// below it. Before the first event another sink is chosen then. Afterwards every session ends in
+    /// [`RejectReason::AnchorLeft`](crate::RejectReason::AnchorLeft) until the network returns to the anchor, which it
+    /// may never do; the remedy is a new bridge, which loses what the old one delivered in those first minutes. Where
+    /// that matters, start at the pruning point or at a deep [`StartAt::Hash`].
     Sink,
 }
 

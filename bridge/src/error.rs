@@ -87,6 +87,13 @@ pub enum DisconnectReason {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectReason {
+    /// The node's heavier chain does not contain the block at which ours began. As that block is not final yet, the
+    /// network may have left it, or this node alone is elsewhere: retried for ever.
+    #[error("its chain leaves ours below the anchor {anchor}, which is not final yet")]
+    AnchorLeft {
+        /// The block at which our chain begins.
+        anchor: Hash,
+    },
     /// The node's chain forks below our finalized root.
     #[error("its chain leaves ours below the finalized block {root}")]
     Conflicting {
@@ -180,6 +187,16 @@ pub enum Violation {
     BlueNotIncreasing {
         /// The block.
         hash: Hash,
+    },
+    /// A block that claims more blue blocks in its mergeset than a mergeset can have.
+    #[error("block {hash} adds {rise} to the blue score of its parent, at most {limit} are possible")]
+    BlueScoreLeap {
+        /// The block.
+        hash: Hash,
+        /// Blue score that it adds to its parent's.
+        rise: u64,
+        /// Most that any block can add.
+        limit: u64,
     },
     /// A block whose first parent is not its predecessor.
     #[error("block {hash} does not follow {expected_parent}")]

@@ -16,7 +16,7 @@ use crate::{
 pub enum L1Event {
     /// One chain block was appended to the tip.
     BlockAdded(BlockAdded),
-    /// More blocks are being fetched; at most one a second.
+    /// More blocks are being fetched and the node's sink is known to be ahead; at most one a second.
     CatchingUp {
         /// Blue score of our tip.
         tip_blue_score: u64,
@@ -59,13 +59,15 @@ pub enum L1Event {
         node: String,
         /// What was seen.
         reason: RejectReason,
-        /// Pause before the next attempt, at this or another node; `None` when the bridge stays connected and waits, or
-        /// ends.
+        /// Pause before the next attempt, at this or another node; `None` when the bridge stays connected and waits or
+        /// chooses another anchor, or ends.
         retry_in: Option<Duration>,
     },
     /// The chain was cut back to `fork`; everything above it is undone.
     Reorg(Reorg),
-    /// The tip is the newest eligible block of the last reply.
+    /// The tip is the newest eligible block of the last reply. Told when that is reached for the first time in a session,
+    /// and again after a pause for acknowledgements, after `NodeRejected` without a new session, and after falling behind;
+    /// not for every block.
     Synced {
         /// Our tip.
         tip: ChainRef,

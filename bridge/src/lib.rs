@@ -28,7 +28,10 @@
 //!   answered. Each added block's header hashes to its hash and names the previous tip as its first parent.
 //! - A reply is checked whole before its first effect. A reply that breaks the protocol changes nothing: the node is
 //!   rejected, with the reason, and tried again later or replaced by the next in the list.
-//! - A reorg is believed only if the node's chain is heavier than ours. No reorg goes below the finalized root.
+//! - A reorg is believed only if the node's chain is heavier than ours. No reorg goes below the finalized root, nor below
+//!   the block at which the bridge began. If that was not the pruning point it is final only when the tip is
+//!   [`Config::finality_depth`] above it; a node whose heavier chain leaves ours below it before that is refused as
+//!   [`RejectReason::AnchorLeft`] and asked again for ever ([`StartAt::Sink`] says what that means).
 //! - Notifications are hints. What is applied is what the node answers when asked for the chain from our own tip, so
 //!   lost, repeated, reordered and empty notifications change nothing.
 //! - Every lost connection is retried for ever, with growing pauses, and subscribed anew. [`L1Event::Fatal`] comes only
@@ -38,6 +41,10 @@
 //! # What it does not do yet
 //!
 //! Resume from a stored checkpoint, `wss://`, filters, and pages at lower verbosity.
+//!
+//! Proof of work is not checked, nor whether a header's blue work fits its blue score and target: a node can invent a
+//! chain, and make it as heavy as it likes. Blue work and blue score must rise, and blue score by no more than a mergeset
+//! can hold. Follow nodes that you trust, best your own.
 //!
 //! # Map
 //!

@@ -9,6 +9,11 @@ use crate::{
     wire::{self, ChainPage, HashList},
 };
 
+/// Most that a block's blue score can exceed its selected parent's by. It counts the blues of the mergeset, which no
+/// network lets grow beyond 512 blocks (`kaspa_consensus_core::config::bps::Bps::mergeset_size_limit`); one more, so that
+/// nothing depends on whether the selected parent is counted among them.
+const LARGEST_BLUE_SCORE_RISE: u64 = 512 + 1;
+
 /// A page every claim of which was checked against the view and against its own headers.
 #[derive(Debug)]
 pub(crate) struct VerifiedPage {
@@ -42,19 +47,17 @@ pub(crate) fn check(page: &ChainPage<'_>, view: &ChainView) -> Result<PageCheck,
     if added != blocks {
         return Err(Violation::BlockCount { added, blocks });
     }
-    if let Some(position) = first_foreign_removal(page.removed, view)? {
-        debug_assert!(position > 0);
+    let fork = view.below_tip(page.removed.len());
+    let (false, Some(mut parent)) = (removes_root(page.removed, view)?, fork) else {
         return Ok(PageCheck::RemovesRoot);
-    }
-    let removed: Vec<Hash> = page.removed.iter().collect();
-    let Some(mut parent) = view.below_tip(removed.len()) else { return Ok(PageCheck::RemovesRoot) };
+    };
     let mut verified = Vec::with_capacity(added);
     for (announced, block) in page.added.iter().zip(page.blocks()) {
         let block = check_block(announced, block, parent)?;
         parent = block.record;
         verified.push(block);
     }
-    Ok(PageCheck::Verified(VerifiedPage { removed, added: verified }))
+    Ok(PageCheck::Verified(VerifiedPage { removed: page.removed.to_vec(), added: verified }))
 }
 
 /// The chain record of a header that was fetched by hash.
@@ -67,16 +70,17 @@ pub(crate) fn check_header(asked: Hash, header: &wire::Header<'_>) -> Result<Cha
     chain_record(asked, header)
 }
 
-/// `None` if all removed hashes are ours, or the position at which the list passes our root.
-fn first_foreign_removal(removed: HashList<'_>, view: &ChainView) -> Result<Option<usize>, Violation> {
+/// Whether the list, which must name our chain from the tip down, reaches our root.
+fn removes_root(removed: HashList<'_>, view: &ChainView) -> Result<bool, Violation> {
     for (position, found) in removed.iter().enumerate() {
         match view.below_tip(position) {
             Some(ours) if ours.hash == found => {}
             Some(ours) => return Err(Violation::RemovedNotOurs { position, found, expected: ours.hash }),
-            None => return Ok(Some(position)),
+            // What is below our root we cannot compare.
+            None => return Ok(true),
         }
     }
-    Ok(None)
+    Ok(view.below_tip(removed.len()).is_none())
 }
 
 fn check_block(announced: Hash, block: wire::ChainBlock<'_>, parent: ChainRecord) -> Result<VerifiedBlock, Violation> {
@@ -88,6 +92,10 @@ fn check_block(announced: Hash, block: wire::ChainBlock<'_>, parent: ChainRecord
     let record = chain_record(announced, header)?;
     if record.blue_score <= parent.blue_score || record.blue_work <= parent.blue_work {
         return Err(Violation::BlueNotIncreasing { hash: announced });
+    }
+    let rise = record.blue_score - parent.blue_score;
+    if rise > LARGEST_BLUE_SCORE_RISE {
+        return Err(Violation::BlueScoreLeap { hash: announced, rise, limit: LARGEST_BLUE_SCORE_RISE });
     }
     let missing = |field| Violation::Missing { field, hash: announced };
     let mut accepted = Vec::with_capacity(block.accepted.len());

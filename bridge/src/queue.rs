@@ -50,6 +50,12 @@ impl Shared {
         self.events.pop()
     }
 
+    /// Whether every event was taken and none will follow.
+    pub(crate) fn is_finished(&self) -> bool {
+        // Read before the queue, as in `next`.
+        self.finished.load(Ordering::SeqCst) && self.events.is_empty()
+    }
+
     /// The next event, or `None` when there will be none. One consumer at a time. Cancel safe.
     pub(crate) async fn next(&self) -> Option<L1Event> {
         loop {

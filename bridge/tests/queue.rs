@@ -207,6 +207,19 @@ fn given_events_in_the_queue_when_the_client_is_dropped_then_all_come_before_the
 }
 
 #[test]
+fn given_a_queue_without_events_when_asked_then_finished_only_once_the_client_is_gone_and_all_was_taken() {
+    let mut rig = Rig::new(Wire::Refused);
+    assert!(!rig.bridge.is_finished());
+    assert_eq!(rig.bridge.try_next(), None, "nothing yet");
+    rig.leave_events(1);
+    assert!(!rig.bridge.is_finished());
+    rig.client = None;
+    assert!(!rig.bridge.is_finished(), "one is left");
+    assert!(rig.bridge.try_next().is_some() && rig.bridge.is_finished());
+    assert_eq!(rig.bridge.try_next(), None, "nothing any more");
+}
+
+#[test]
 fn given_events_in_the_queue_when_shut_down_then_all_come_before_the_end() {
     let mut rig = Rig::new(Wire::Refused);
     rig.leave_events(7);

@@ -3,7 +3,11 @@
 
 mod wire_support;
 
-use bridge::wire::WireError;
+use bridge::wire::{WireError, encode};
+use kaspa_consensus_core::header::{CompressedParents, Header};
+use kaspa_hashes::Hash;
+use kaspa_math::Uint192;
+use kaspa_rpc_core::RpcChainBlockAcceptedTransactions;
 use proptest::{prelude::*, sample::Index};
 use wire_support::{
     captured, distinct,
@@ -117,6 +121,47 @@ fn given_a_body_longer_than_we_know_when_parsed_then_what_we_know_is_read() {
             "operation {}: a field appended by a newer node is refused: {walked:?}",
             frame.operation()
         );
+    }
+}
+
+/// A page of headers that have these parents, given as runs up to a level.
+fn page(headers: usize, runs: &[(u8, usize)]) -> Vec<u8> {
+    let hash = |number| Hash::from_u64_word(number as u64);
+    let runs: Vec<(u8, Vec<Hash>)> = runs
+        .iter()
+        .map(|&(level, parents)| (level, (0..parents).map(|n| hash(usize::from(level) << 16 | n)).collect()))
+        .collect();
+    let parents = CompressedParents::try_from(runs).unwrap();
+    let zero = Hash::default();
+    let header = Header::new_finalized(1, parents, zero, zero, zero, 1, 1, 1, 1, Uint192::from_u64(1), 1, zero);
+    let added = vec![header.hash; headers];
+    let block = encode::chain_block(&RpcChainBlockAcceptedTransactions {
+        chain_block_header: header.into(),
+        accepted_transactions: Vec::new(),
+    });
+    encode::chain_page(1, &[], &added, added.iter().map(|_| block.as_slice()))
+}
+
+#[test]
+fn given_headers_as_a_public_network_has_them_when_parsed_then_they_pass() {
+    // Level 0 repeated up to the lowest level of any block, then one run for each doubling of the number of blocks.
+    let mainnet = |shared: u8, parents: usize| {
+        let mut runs = vec![(shared, parents)];
+        runs.extend((1..=28).map(|above| (shared + above, 1 + usize::from(28 - above) % 4)));
+        runs
+    };
+    for (shared, parents) in [(25, 10), (30, 16), (60, 16)] {
+        assert!(walk::server_frame(&page(2_000, &mainnet(shared, parents))).is_ok(), "{shared} levels of {parents}");
+    }
+    // A network with few blocks but every level: a few pages' worth of headers are no burden.
+    assert!(walk::server_frame(&page(8, &[(250, 10)])).is_ok());
+}
+
+#[test]
+fn given_few_bytes_of_parents_that_expand_out_of_proportion_when_parsed_then_refused_before_any_is_hashed() {
+    for (headers, runs) in [(1, vec![(255, 2_048)]), (1_000, vec![(255, 16)])] {
+        let refused = walk::server_frame(&page(headers, &runs));
+        assert!(matches!(refused, Err(WireError::TooMuchToHash { .. })), "{headers} with {runs:?}: {refused:?}");
     }
 }
 

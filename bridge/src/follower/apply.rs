@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use super::{
     Follower, Link,
-    session::{Claim, Step},
+    session::{Claim, Reported, Step},
 };
 use crate::{
     chain::ChainView,
-    error::Violation,
+    error::{RejectReason, Violation},
     event::{BlockAdded, L1Event, Reorg},
     page::{self, PageCheck, VerifiedBlock, VerifiedPage},
     wire::ChainPage,
 };
 
-/// Shortest time between two `CatchingUp` events.
-const CATCHING_UP_INTERVAL: Duration = Duration::from_secs(1);
+/// Shortest time between two `CatchingUp` events, and from `Synced` to the next distance.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Follower {
     /// Checks a page whole and applies it if it may be believed.
@@ -32,7 +32,12 @@ impl Follower {
                 Claim::Page(Box::new(verified))
             }
             PageCheck::RemovesRoot if self.emitted == 0 && self.chooses_anchor() => {
-                self.choose_anchor_anew(now);
+                // A consensus whose chain lacks the pruning point that it named is not the one that named it.
+                let reason = match view.root_is_final() {
+                    true => RejectReason::Resetting,
+                    false => RejectReason::AnchorLeft { anchor: view.root_ref().hash },
+                };
+                self.choose_anchor_anew(reason, now);
                 return Ok(());
             }
             PageCheck::RemovesRoot => Claim::RemovesRoot,
@@ -56,7 +61,6 @@ impl Follower {
         if moved && let Some(root) = self.chain.as_mut().and_then(|view| view.advance_root(self.finality_depth)) {
             self.emit_sequenced(|sequence| L1Event::Finalized { sequence, block: root });
         }
-        self.retry.progressed();
         self.terminal.fill(None);
         self.after_page(moved, now);
     }
@@ -91,9 +95,13 @@ impl Follower {
     fn after_page(&mut self, moved: bool, now: Duration) {
         let Some(tip) = self.chain.as_ref().map(ChainView::tip_ref) else { return };
         let Link::Open(session) = &mut self.link else { return };
+        // A node that answers one empty page and closes must not be called in ever the same short pause.
+        if moved || session.opened_at + self.config.backoff_max < now {
+            self.retry.progressed();
+        }
         session.next_poll_at = now + self.config.poll_interval;
         // What was waited for is over: the next time is news.
-        (session.lagging_reported, session.resetting_reported) = (false, false);
+        session.reported = Reported::default();
         session.conflict_seen = false;
         if let Some(view) = &self.chain {
             session.hints.retain(|hash| !view.contains(hash));
@@ -102,15 +110,32 @@ impl Follower {
         let at_announced_end = session.newest_announced == Some(tip.hash);
         session.dirty |= !session.hints.is_empty() || (moved && !at_announced_end);
         session.hints.clear();
+        let passed_sink = tip.blue_score > session.sink_blue_score;
         session.sink_blue_score = session.sink_blue_score.max(tip.blue_score);
         if !session.dirty {
+            session.unfinished_pages = 0;
             if !std::mem::replace(&mut session.synced, true) {
+                session.synced_at = now;
                 self.emit(L1Event::Synced { tip });
             }
-        } else if !session.synced && session.caught_up_report_at.is_none_or(|at| at + CATCHING_UP_INTERVAL <= now) {
-            session.caught_up_report_at = Some(now);
-            let sink_blue_score = session.sink_blue_score;
-            self.emit(L1Event::CatchingUp { tip_blue_score: tip.blue_score, sink_blue_score });
+            return;
+        }
+        session.unfinished_pages += 1;
+        // In steady state the page after a block is asked to be sure, and is the last. Two in a row are a distance.
+        if session.unfinished_pages > 1 && session.synced_at + REPORT_INTERVAL <= now {
+            session.synced = false;
+        }
+        if session.synced {
+            return;
+        }
+        if passed_sink && std::mem::take(&mut session.sink_is_stale) {
+            session.step = Step::AskDagInfo;
+        }
+        let is_due = session.catching_up_reported_at.is_none_or(|at| at + REPORT_INTERVAL <= now);
+        if is_due && session.sink_blue_score > tip.blue_score {
+            session.catching_up_reported_at = Some(now);
+            let (tip_blue_score, sink_blue_score) = (tip.blue_score, session.sink_blue_score);
+            self.emit(L1Event::CatchingUp { tip_blue_score, sink_blue_score });
         }
     }
 }

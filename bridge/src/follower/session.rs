@@ -33,8 +33,9 @@ pub(super) struct Session {
     pub(super) step: Step,
     in_flight: Option<InFlight>,
     next_request_id: u64,
+    pub(super) opened_at: Duration,
     last_frame_at: Duration,
-    /// No request before this time.
+    /// No request but a ping before this time.
     pub(super) not_before: Duration,
     pub(super) next_poll_at: Duration,
     /// Last added block of the newest notification.
@@ -44,12 +45,26 @@ pub(super) struct Session {
     /// Something changed, or there is more to fetch.
     pub(super) dirty: bool,
     pub(super) sink_blue_score: u64,
+    /// `sink_blue_score` may be far from the truth: nothing was asked for a while.
+    pub(super) sink_is_stale: bool,
+    /// `Synced` was told, and nothing has happened since after which it would be news.
     pub(super) synced: bool,
-    pub(super) caught_up_report_at: Option<Duration>,
-    pub(super) resetting_reported: bool,
-    pub(super) lagging_reported: bool,
+    pub(super) synced_at: Duration,
+    /// Pages in a row that moved the chain and may not have been the last.
+    pub(super) unfinished_pages: u32,
+    pub(super) catching_up_reported_at: Option<Duration>,
+    pub(super) reported: Reported,
     /// The node's heavier chain was found to lack our root; believed when found again.
     pub(super) conflict_seen: bool,
+}
+
+/// Why the session waits, as far as the consumer was told since the last page that was applied.
+#[derive(Debug, Default)]
+pub(super) struct Reported {
+    lagging: bool,
+    /// The anchor left the chain, or a block that the node itself named is not to be had from it.
+    refusal: bool,
+    resetting: bool,
 }
 
 #[derive(Debug)]
@@ -66,11 +81,19 @@ pub(super) enum Step {
     SubscribeChain,
     SubscribeReset,
     AskDagInfo,
-    AskSinkHeader { anchor: Hash, sink: Hash },
-    AskAnchorHeader { anchor: Hash },
+    AskSinkHeader { anchor: Anchor, sink: Hash },
+    AskAnchorHeader { anchor: Anchor },
     Follow,
     ConfirmSink { claim: Claim },
     ConfirmSinkHeader { claim: Claim, sink: Hash },
+}
+
+/// The block at which a chain without history will begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Anchor {
+    hash: Hash,
+    /// It is the node's pruning point.
+    is_final: bool,
 }
 
 /// What a page says that only a node whose sink is heavier than our tip may say.
@@ -91,6 +114,7 @@ impl Session {
             step: Step::AskServer,
             in_flight: None,
             next_request_id: 1,
+            opened_at: now,
             last_frame_at: now,
             not_before: now,
             next_poll_at: now,
@@ -98,10 +122,12 @@ impl Session {
             hints: Vec::new(),
             dirty: false,
             sink_blue_score: 0,
+            sink_is_stale: false,
             synced: false,
-            caught_up_report_at: None,
-            resetting_reported: false,
-            lagging_reported: false,
+            synced_at: now,
+            unfinished_pages: 0,
+            catching_up_reported_at: None,
+            reported: Reported::default(),
             conflict_seen: false,
         }
     }
@@ -111,24 +137,24 @@ impl Session {
         if let Some(in_flight) = &self.in_flight {
             return in_flight.deadline;
         }
-        let silent_at = self.last_frame_at + config.silence_timeout;
-        let request_at = match &self.step {
-            Step::Follow if paused => self.keep_alive_at(config).max(self.not_before),
-            Step::Follow => self.next_poll_at.max(self.not_before),
-            _ => self.not_before,
-        };
-        silent_at.min(request_at)
+        let keep_alive_at = self.keep_alive_at(config);
+        match &self.step {
+            Step::Follow if paused => keep_alive_at,
+            Step::Follow => keep_alive_at.min(self.next_poll_at.max(self.not_before)),
+            _ => keep_alive_at.min(self.not_before),
+        }
     }
 
-    /// A paused follower asks for nothing, so it must ping to tell a quiet node from a dead one.
+    /// A follower that waits must ping to tell a quiet node from a dead one, well before it would take it for dead.
     fn keep_alive_at(&self, config: &Config) -> Duration {
         self.last_frame_at + config.silence_timeout / 2
     }
 
     /// The request that is due at `now`, if any.
     fn due(&mut self, config: &Config, chain: Option<&ChainView>, paused: bool, now: Duration) -> Option<Request> {
-        if now < self.not_before {
-            return None;
+        let polls = !paused && (self.dirty || now >= self.next_poll_at);
+        if now < self.not_before || (matches!(self.step, Step::Follow) && !polls) {
+            return (now >= self.keep_alive_at(config)).then_some(Request::Ping);
         }
         let header_of = |hash| Request::GetBlock { hash, include_transactions: false };
         Some(match &self.step {
@@ -139,18 +165,15 @@ impl Session {
             Step::SubscribeReset => Request::Subscribe(Subscription::PruningPointUtxoSetOverride),
             Step::AskDagInfo => Request::GetBlockDagInfo,
             Step::AskSinkHeader { sink, .. } | Step::ConfirmSinkHeader { sink, .. } => header_of(*sink),
-            Step::AskAnchorHeader { anchor } => header_of(*anchor),
+            Step::AskAnchorHeader { anchor } => header_of(anchor.hash),
             Step::ConfirmSink { .. } => Request::GetSink,
-            Step::Follow if paused => return (now >= self.keep_alive_at(config)).then_some(Request::Ping),
             Step::Follow => {
-                if !self.dirty && now < self.next_poll_at {
-                    return None;
-                }
+                let start_hash = chain?.tip().hash;
                 // Cleared before the question: whatever is announced from now on may be missing from the answer.
                 self.dirty = false;
                 self.hints.clear();
                 Request::GetVirtualChainFromBlockV2 {
-                    start_hash: chain?.tip().hash,
+                    start_hash,
                     verbosity: Verbosity::Full,
                     min_confirmation_count: (config.confirmations > 0).then_some(config.confirmations),
                 }
@@ -164,6 +187,10 @@ impl Follower {
     pub(super) fn advance_session(&mut self, now: Duration) {
         let paused = self.is_paused();
         let Link::Open(session) = &mut self.link else { return };
+        if paused {
+            // The chain goes on while nothing is fetched: to have arrived again will be news.
+            (session.synced, session.sink_is_stale) = (false, true);
+        }
         if let Some(in_flight) = &session.in_flight {
             if in_flight.deadline <= now {
                 let (operation, after) = (in_flight.operation, self.config.request_timeout);
@@ -249,11 +276,12 @@ impl Follower {
             (Step::SubscribeChain, Reply::Subscribe { .. }) => session.step = Step::SubscribeReset,
             (Step::SubscribeReset, Reply::Subscribe { .. }) => session.step = Step::AskDagInfo,
             (Step::AskDagInfo, Reply::BlockDagInfo(info)) => {
-                let anchor = match self.config.start {
+                let hash = match self.config.start {
                     StartAt::Hash(hash) => hash,
                     StartAt::PruningPoint => info.pruning_point_hash,
                     StartAt::Sink => info.sink,
                 };
+                let anchor = Anchor { hash, is_final: hash == info.pruning_point_hash };
                 session.step = Step::AskSinkHeader { anchor, sink: info.sink };
             }
             (Step::AskSinkHeader { anchor, sink }, Reply::Block(block)) => {
@@ -265,14 +293,15 @@ impl Follower {
                 }
             }
             (Step::AskAnchorHeader { anchor }, Reply::Block(block)) => {
-                let record = page::check_header(anchor, &block.header)?;
-                self.chain = Some(ChainView::new(record));
+                let record = page::check_header(anchor.hash, &block.header)?;
+                self.chain = Some(ChainView::new(record, anchor.is_final));
                 session.dirty = true;
             }
             (Step::Follow, Reply::ChainPage(page)) => self.on_page(&page, now)?,
             (Step::ConfirmSink { claim }, Reply::Sink(sink)) => session.step = Step::ConfirmSinkHeader { claim, sink },
             (Step::ConfirmSinkHeader { claim, sink }, Reply::Block(block)) => {
                 let record = page::check_header(sink, &block.header)?;
+                session.sink_blue_score = record.blue_score;
                 self.on_sink_confirmed(claim, record, now);
             }
             // A ping keeps the session alive and changes no step. No page follows it that would decide over the hints.
@@ -308,8 +337,9 @@ impl Follower {
     }
 
     fn on_sink_confirmed(&mut self, claim: Claim, sink: ChainRecord, now: Duration) {
-        let Some((tip, root)) = self.chain.as_ref().map(|view| (view.tip(), view.root_ref())) else { return };
-        if sink.weight() <= tip.weight() {
+        let Some(view) = &self.chain else { return };
+        let (root, root_is_final) = (view.root_ref().hash, view.root_is_final());
+        if sink.weight() <= view.tip().weight() {
             return self.on_lagging(sink.hash, now);
         }
         let poll_interval = self.config.poll_interval;
@@ -323,7 +353,8 @@ impl Follower {
                 session.not_before = now + poll_interval;
                 session.dirty = true;
             }
-            Claim::RemovesRoot => self.reject(RejectReason::Conflicting { root: root.hash }, now),
+            Claim::RemovesRoot if root_is_final => self.reject(RejectReason::Conflicting { root }, now),
+            Claim::RemovesRoot => self.reject(RejectReason::AnchorLeft { anchor: root }, now),
         }
     }
 
@@ -337,9 +368,7 @@ impl Follower {
         session.conflict_seen = false;
         session.not_before = now + poll_interval;
         session.dirty = true;
-        if !std::mem::replace(&mut session.lagging_reported, true) {
-            self.report_waiting(RejectReason::Lagging { sink });
-        }
+        self.report_waiting(|reported| &mut reported.lagging, RejectReason::Lagging { sink });
     }
 
     fn on_remote_error(&mut self, operation: Operation, error: RemoteError, now: Duration) {
@@ -350,24 +379,25 @@ impl Follower {
             (_, RemoteError::Transitional) => {
                 session.not_before = again_at;
                 session.dirty = true;
-                if !std::mem::replace(&mut session.resetting_reported, true) {
-                    self.report_waiting(RejectReason::Resetting);
-                }
+                self.report_waiting(|reported| &mut reported.resetting, RejectReason::Resetting);
             }
             (Step::Follow, error @ (RemoteError::HeaderUnknown | RemoteError::BelowRetentionRoot)) => {
                 self.on_tip_refused(error, now);
             }
             // The sink or the pruning point moved on between two questions: ask for both again.
-            (step @ (Step::AskSinkHeader { .. } | Step::AskAnchorHeader { .. }), RemoteError::HeaderUnknown)
-                if chooses_anchor || matches!(step, Step::AskSinkHeader { .. }) =>
-            {
+            (
+                step @ (Step::AskSinkHeader { .. } | Step::AskAnchorHeader { .. }),
+                error @ RemoteError::HeaderUnknown,
+            ) if chooses_anchor || matches!(step, Step::AskSinkHeader { .. }) => {
                 session.step = Step::AskDagInfo;
                 session.not_before = again_at;
+                self.report_refusal(RejectReason::Refused { operation, error });
             }
-            (Step::ConfirmSinkHeader { .. }, RemoteError::HeaderUnknown) => {
+            (Step::ConfirmSinkHeader { .. }, error @ RemoteError::HeaderUnknown) => {
                 session.step = Step::Follow;
                 session.not_before = again_at;
                 session.dirty = true;
+                self.report_refusal(RejectReason::Refused { operation, error });
             }
             (_, error) => self.reject(RejectReason::Refused { operation, error }, now),
         }
@@ -375,10 +405,12 @@ impl Follower {
 
     /// While nothing was emitted the anchor is chosen anew; afterwards never.
     fn on_tip_refused(&mut self, error: RemoteError, now: Duration) {
+        let Some(tip) = self.chain.as_ref().map(|view| view.tip().hash) else { return };
+        let reason = RejectReason::TipRefused { tip, error };
         if self.emitted == 0 && self.chooses_anchor() {
-            self.choose_anchor_anew(now);
-        } else if let Some(tip) = self.chain.as_ref().map(ChainView::tip) {
-            self.reject(RejectReason::TipRefused { tip: tip.hash, error }, now);
+            self.choose_anchor_anew(reason, now);
+        } else {
+            self.reject(reason, now);
         }
     }
 
@@ -387,17 +419,24 @@ impl Follower {
         !matches!(self.config.start, StartAt::Hash(_))
     }
 
-    pub(super) fn choose_anchor_anew(&mut self, now: Duration) {
+    pub(super) fn choose_anchor_anew(&mut self, reason: RejectReason, now: Duration) {
         self.chain = None;
+        self.report_refusal(reason);
         if let Link::Open(session) = &mut self.link {
             session.step = Step::AskDagInfo;
             session.not_before = now + self.config.poll_interval;
         }
     }
 
-    /// Tells the consumer why nothing happens although the session stays.
-    fn report_waiting(&mut self, reason: RejectReason) {
-        if let Link::Open(session) = &self.link {
+    fn report_refusal(&mut self, reason: RejectReason) {
+        self.report_waiting(|reported| &mut reported.refusal, reason);
+    }
+
+    /// Tells the consumer once why nothing happens although the session stays.
+    fn report_waiting(&mut self, of_this_kind: impl FnOnce(&mut Reported) -> &mut bool, reason: RejectReason) {
+        let Link::Open(session) = &mut self.link else { return };
+        session.synced = false;
+        if !std::mem::replace(of_this_kind(&mut session.reported), true) {
             let node = self.config.nodes[session.node].to_string();
             self.emit(L1Event::NodeRejected { node, reason, retry_in: None });
         }

@@ -8,7 +8,21 @@
 
 use kaspa_hashes::Hash;
 
-use super::{HashList, Header, Reader, WireError, reader::LENGTH_SIZE};
+use super::{HashList, Header, Parents, Reader, WireError, reader::LENGTH_SIZE};
+
+/// Bytes of parents that a page's headers may give to hash for each byte of the page.
+///
+/// A header repeats the parents of level 0 up to the lowest level that any block has, which is `max_block_level` (225 or
+/// 250) less the bits of the target: about 25 on mainnet at a difficulty of 2^55, where 16 parents are 13 kB to hash. The
+/// levels above differ from one another, about one for each doubling of the number of blocks, and are sent in full, 2 kB or
+/// more together with level 0. So an honest header expands less than tenfold, and a page with its transactions even less.
+/// Without a bound a run of 255 levels would expand 255-fold.
+///
+/// Sources: `kaspa_pow::calc_level_from_pow`, `kaspa_consensus::processes::parents_builder`.
+const HASHED_PER_BYTE: u64 = 32;
+
+/// Bytes that any page may give to hash, so that a few headers of a young network need no proportion.
+const HASHED_ANYWAY: u64 = 1 << 20;
 
 /// What left and what joined the node's selected chain since the block that was asked.
 #[derive(Debug, Clone)]
@@ -24,6 +38,7 @@ pub struct ChainPage<'a> {
 impl<'a> ChainPage<'a> {
     /// Reads and checks the body of a reply.
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, WireError> {
+        let limit = HASHED_ANYWAY.saturating_add(HASHED_PER_BYTE.saturating_mul(reader.left() as u64));
         reader.version_u16("chain page")?;
         let removed = reader.hashes("removed chain blocks")?;
         let added = reader.hashes("added chain blocks")?;
@@ -31,9 +46,14 @@ impl<'a> ChainPage<'a> {
         let left = inner.count("chain blocks", LENGTH_SIZE)?;
         let blocks = ChainBlocks { reader: inner, left };
         let mut accepted_count = 0;
+        let mut hashed = 0;
         let mut walk = blocks.clone();
         while walk.left > 0 {
-            let mut accepted = walk.read_next()?.accepted;
+            let ChainBlock { header, mut accepted } = walk.read_next()?;
+            hashed += header.parents.as_ref().map_or(0, Parents::hashed_size);
+            if hashed > limit {
+                return Err(WireError::TooMuchToHash { hashed, limit });
+            }
             accepted_count += accepted.left;
             while accepted.left > 0 {
                 accepted.read_next()?;

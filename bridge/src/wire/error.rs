@@ -75,6 +75,14 @@ pub enum WireError {
         /// The largest legal number.
         limit: usize,
     },
+    /// Parents that take few bytes on the wire and out of proportion many in the hashes of their headers.
+    #[error("the headers of a page take {hashed} bytes of parents to hash, more than the {limit} that its size allows")]
+    TooMuchToHash {
+        /// Bytes to hash up to the header that was read last.
+        hashed: u64,
+        /// The most that a page of this size may take.
+        limit: u64,
+    },
     /// The cumulative levels of run-length encoded parents do not rise strictly from above 0.
     #[error("a run of parents ends at level {level} and the run before it at level {previous}")]
     ParentLevelsNotIncreasing {

@@ -4,6 +4,8 @@
 //! the parents of all levels up to its cumulative level. The bounds are the node's own: `kaspa-consensus-core` 2.1.0,
 //! `CompressedParents::try_from`. They keep the work of hashing a header finite.
 
+use kaspa_hashes::HASH_SIZE;
+
 use super::{HashList, Reader, WireError};
 
 /// Levels that a header can have at most.
@@ -17,6 +19,7 @@ const MAX_PARENTS: usize = MAX_LEVELS * 2048;
 pub struct Parents<'a> {
     runs: Runs<'a>,
     level_count: usize,
+    parent_count: usize,
 }
 
 impl<'a> Parents<'a> {
@@ -50,12 +53,17 @@ impl<'a> Parents<'a> {
             }
         }
         *reader = walk.reader;
-        Ok(Self { runs, level_count: usize::from(walk.cumulative_level) })
+        Ok(Self { runs, level_count: usize::from(walk.cumulative_level), parent_count })
     }
 
     /// How many levels the header has. Only genesis has none.
     pub const fn level_count(&self) -> usize {
         self.level_count
+    }
+
+    /// Bytes that go into the header's hash for them: each level's length and parents, repeated levels too.
+    pub(super) const fn hashed_size(&self) -> u64 {
+        (self.level_count * size_of::<u64>() + self.parent_count * HASH_SIZE) as u64
     }
 
     /// The parents at level 0: the blocks that this block points to. The first is the selected parent of a chain block.
@@ -156,6 +164,15 @@ mod tests {
         );
         assert_eq!(compressed(&[(3, parents(1)), (4, parents(1))]), Err(WireError::ParentRunRepeated { level: 4 }));
         assert_eq!(compressed(&[(3, parents(1)), (255, parents(2))]), Ok(255));
+    }
+
+    #[test]
+    fn given_runs_over_several_levels_when_measured_then_each_level_counts_as_it_is_hashed() {
+        let runs = vec![(3_u8, vec![Hash::default(); 4]), (200, vec![]), (201, vec![Hash::default()])];
+        let bytes = borsh::to_vec(&runs).unwrap();
+        let parents = Parents::read_compressed(&mut Reader::new(&bytes)).unwrap();
+        let hashed: usize = parents.levels().map(|level| 8 + level.as_bytes().len()).sum();
+        assert_eq!(parents.hashed_size(), hashed as u64);
     }
 
     #[test]

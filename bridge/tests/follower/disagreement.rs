@@ -1,8 +1,8 @@
-//! Nodes that are behind, on another chain, or forget the anchor: who is believed, and when it is the end.
+//! Nodes that are behind or on another chain: who is believed, and when it is the end.
 
 use std::time::Duration;
 
-use bridge::{Config, DisconnectReason, L1Event, RejectReason, StartAt, wire::Operation};
+use bridge::{Config, DisconnectReason, L1Event, RejectReason, wire::Operation};
 
 use crate::support::{
     node::{Answer, Door},
@@ -213,33 +213,4 @@ fn given_a_page_with_removals_only_when_the_sink_is_heavier_then_the_cut_is_beli
     pair.assert_follows(0);
     let cut = pair.events.iter().find_map(|event| if let L1Event::Reorg(reorg) = event { Some(reorg) } else { None });
     assert_eq!(cut.map(|reorg| (reorg.fork.index, reorg.removed.len())), Some((16, 4)));
-}
-
-#[test]
-fn given_an_anchor_that_leaves_the_chain_before_anything_was_announced_then_another_is_chosen() {
-    let mut settings = config(1);
-    settings.start = StartAt::Sink;
-    let mut pair = Pair::synced(settings, 10);
-    pair.fork(0, 2, 4);
-    pair.run_for(Duration::from_secs(3));
-    pair.grow(0, 3);
-    pair.run_for(SOON);
-    pair.assert_follows(0);
-    assert_eq!((pair.consumer.path().len(), pair.consumer.sequence()), (4, 3));
-    assert!(pair.rejections().is_empty());
-}
-
-#[test]
-fn given_a_chosen_hash_that_is_not_on_the_chain_when_asked_then_the_consumer_is_told() {
-    let mut settings = config(1);
-    let mut tree = crate::support::tree::Tree::new();
-    let chain = tree.grow(tree.genesis(), 10);
-    settings.start = StartAt::Hash(chain[8]);
-    let mut pair = Pair::new(settings);
-    pair.grow(0, 10);
-    pair.fork(0, 5, 8);
-    pair.start();
-    pair.run_for(Duration::from_secs(10));
-    let fatal = pair.consumer.fatal().expect("no other block may be chosen");
-    assert!(matches!(fatal.nodes[0].1, RejectReason::Conflicting { root } if root == chain[8]));
 }

@@ -125,18 +125,50 @@ fn given_silence_in_the_handshake_when_the_limit_is_over_then_the_request_is_nam
 }
 
 #[test]
-fn given_no_frame_and_no_request_when_the_limit_is_over_then_silence() {
+fn given_a_timer_that_rings_too_late_when_nothing_came_meanwhile_then_silence() {
+    let mut pair = Pair::synced(config(1), 5);
+    // The process was stopped, say: no tick could ask for a sign of life in time.
+    pair.now += Duration::from_secs(15);
+    pair.input(Input::Tick);
+    assert_eq!(disconnects(&pair), [&DisconnectReason::Silence { after: Duration::from_secs(15) }]);
+    pair.grow(0, 3);
+    pair.run_for(Duration::from_secs(1));
+    pair.assert_follows(0);
+}
+
+#[test]
+fn given_a_quiet_network_when_polls_are_rarer_than_the_silence_limit_then_pings_keep_the_session() {
     let mut settings = config(1);
     settings.poll_interval = Duration::from_secs(60);
     let mut pair = Pair::synced(settings, 5);
-    let last_frame_at = pair.now;
-    pair.run_for(Duration::from_secs(14));
-    assert!(disconnects(&pair).is_empty());
-    pair.drive_until("silent", |pair| !disconnects(pair).is_empty());
-    assert_eq!(disconnects(&pair), [&DisconnectReason::Silence { after: Duration::from_secs(15) }]);
-    assert_eq!(pair.now - last_frame_at, Duration::from_secs(15));
-    pair.grow(0, 3);
-    pair.run_for(Duration::from_secs(1));
+    let pages = pair.pages();
+    pair.run_for(Duration::from_secs(600));
+    let polls = pair.pages() - pages;
+    assert!(pair.connects.len() == 1 && (9..=10).contains(&polls), "{polls} polls in 600 s");
+    let pings = pair.asked(Operation::Ping);
+    assert!((65..=80).contains(&pings), "{pings} pings in 600 s");
+    // A block that is announced meanwhile does not wait for them.
+    pair.grow(0, 1);
+    pair.run_for(SOON);
+    pair.assert_follows(0);
+    // And the node that answers none is left.
+    pair.nodes[0].tamper(|_, answer| *answer = Answer::Silence);
+    pair.run_for(Duration::from_secs(38));
+    let after = Duration::from_secs(30);
+    assert_eq!(disconnects(&pair), [&DisconnectReason::RequestTimeout { operation: Operation::Ping, after }]);
+}
+
+#[test]
+fn given_a_node_that_must_be_waited_for_when_polls_are_rarer_than_the_silence_limit_then_pings_keep_the_session() {
+    let mut settings = config(1);
+    settings.poll_interval = Duration::from_secs(60);
+    let mut pair = Pair::synced(settings, 5);
+    pair.nodes[0].transitional = true;
+    pair.grow(0, 1);
+    pair.run_for(Duration::from_secs(600));
+    assert_eq!((pair.connects.len(), pair.rejections()), (1, vec![&RejectReason::Resetting]));
+    pair.nodes[0].transitional = false;
+    pair.run_for(Duration::from_secs(60));
     pair.assert_follows(0);
 }
 
@@ -253,6 +285,37 @@ fn given_a_node_that_hangs_up_at_each_page_when_called_again_then_attempts_do_no
     pair.start();
     pair.run_for(Duration::from_secs(60));
     assert!((7..=13).contains(&pair.connects.len()), "{} attempts in a minute", pair.connects.len());
+}
+
+/// The pauses after the sessions with a quiet node that hangs up so long after the first page was asked.
+fn pauses_of_a_node_that_hangs_up_after(page: Duration) -> Vec<Duration> {
+    let mut pair = Pair::synced(config(1), 5);
+    while pair.now < Duration::from_secs(900) {
+        let pages = pair.pages();
+        pair.drive_until("called and asked for a page", |pair| pair.pages() > pages);
+        pair.run_for(page);
+        pair.hang_up();
+        pair.drive_until("told", |pair| pair.consumer.session().is_none());
+    }
+    let pause = |event: &L1Event| if let L1Event::Disconnected { retry_in, .. } = event { *retry_in } else { None };
+    pair.events.iter().filter_map(pause).collect()
+}
+
+#[test]
+fn given_a_node_that_answers_one_empty_page_and_closes_when_called_again_then_pauses_grow_to_the_limit() {
+    let pauses = pauses_of_a_node_that_hangs_up_after(3 * LATENCY);
+    // The first session brought blocks.
+    for (round, pause) in pauses.iter().enumerate() {
+        let longest = Duration::from_millis(100 << round.min(9)).min(Duration::from_secs(30));
+        assert!(*pause >= longest / 2 && *pause <= longest, "{round}: {pause:?}");
+    }
+    assert!(pauses.len() > 20);
+}
+
+#[test]
+fn given_a_quiet_node_that_closes_after_longer_than_the_longest_pause_when_called_again_then_pauses_stay_short() {
+    let pauses = pauses_of_a_node_that_hangs_up_after(Duration::from_secs(31));
+    assert!(pauses.len() > 20 && pauses.iter().all(|pause| *pause <= Duration::from_millis(100)), "{pauses:?}");
 }
 
 fn rejected_for(bytes: Vec<u8>) -> RejectReason {

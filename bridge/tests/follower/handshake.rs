@@ -79,8 +79,7 @@ fn given_a_new_chain_when_followed_then_the_anchor_is_index_0_unannounced_and_th
     assert_eq!(first.block, ChainRef { hash: chain[1], index: 1, blue_score: GENESIS_SCORE + 1 });
     assert_eq!(second.block, ChainRef { hash: chain[2], index: 2, blue_score: GENESIS_SCORE + 2 });
     let tip = second.block;
-    let catching_up = L1Event::CatchingUp { tip_blue_score: tip.blue_score, sink_blue_score: tip.blue_score };
-    assert_eq!(end, [catching_up, L1Event::Synced { tip }]);
+    assert_eq!(end, [L1Event::Synced { tip }]);
     let root = pair.follower.root().expect("there is a chain");
     assert_eq!(root, ChainRef { hash: chain[0], index: 0, blue_score: GENESIS_SCORE });
 }

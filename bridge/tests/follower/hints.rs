@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bridge::{L1Event, wire::Operation};
+use bridge::wire::Operation;
 
 use crate::support::{
     node::{chain_changed, node_reset},
@@ -21,34 +21,6 @@ fn given_a_chain_of_several_pages_when_followed_then_pages_are_asked_until_one_i
         assert_eq!(pair.consumer.sequence(), blocks as u64);
         pair.assert_follows(0);
     }
-}
-
-#[test]
-fn given_many_pages_when_catching_up_then_the_distance_is_told_at_most_once_a_second() {
-    let pair = {
-        let mut pair = Pair::new(config(1));
-        pair.nodes[0].page_limit = 2;
-        pair.grow(0, 1_000);
-        pair.start();
-        pair.drive_until("synced", Pair::is_synced);
-        pair
-    };
-    let sink = pair.tree.score(pair.nodes[0].sink);
-    let reports: Vec<u64> = pair
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            L1Event::CatchingUp { tip_blue_score, sink_blue_score } => {
-                assert_eq!(*sink_blue_score, sink);
-                Some(*tip_blue_score)
-            }
-            _ => None,
-        })
-        .collect();
-    assert!(reports.is_sorted_by(|earlier, later| earlier < later), "{reports:?}");
-    let seconds = pair.now.as_secs() as usize;
-    assert!(seconds >= 4 && (seconds..=seconds + 1).contains(&reports.len()), "{seconds} s, {reports:?}");
-    assert_eq!(pair.events.iter().filter(|event| matches!(event, L1Event::Synced { .. })).count(), 1);
 }
 
 #[test]

@@ -3,12 +3,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod anchor;
 mod disagreement;
 mod failures;
 mod finality;
 mod handshake;
 mod hints;
 mod pressure;
+mod progress;
 mod properties;
 mod refusals;
 mod reorgs;

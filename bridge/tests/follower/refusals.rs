@@ -76,7 +76,9 @@ fn given_nothing_announced_when_the_anchor_is_forgotten_then_another_is_chosen()
         pair.grow(0, 2);
         pair.run_for(SOON);
         assert_eq!(pair.consumer.path().len(), 3);
-        assert!(pair.rejections().is_empty() && pair.connects.len() == 1);
+        let error = RemoteError::classify(text);
+        assert_eq!(pair.rejections(), [&RejectReason::TipRefused { tip: anchor, error }]);
+        assert_eq!(pair.connects.len(), 1);
     }
 }
 
@@ -169,8 +171,27 @@ fn given_a_sink_that_is_gone_when_its_header_is_asked_then_the_sink_is_asked_ane
         pair.run_for(Duration::from_secs(6));
         assert!(pair.is_synced(), "{start:?}: {:#?}", pair.events);
         assert_eq!((pair.connects.len(), pair.asked(Operation::GetBlockDagInfo)), (1, 4), "{start:?}");
-        assert!(pair.rejections().is_empty());
+        let refused = RejectReason::Refused { operation: Operation::GetBlock, error: RemoteError::HeaderUnknown };
+        assert_eq!(pair.rejections(), [&refused], "told once");
     }
+}
+
+#[test]
+fn given_a_sink_that_is_gone_when_a_removal_must_be_confirmed_then_told_once_and_asked_anew() {
+    let mut pair = Pair::synced(config(1), 20);
+    pair.nodes[0].tamper(refuse(Operation::GetBlock, "cannot find header of the sink"));
+    let (sink, path) = (pair.nodes[0].sink, pair.consumer.path().to_vec());
+    let behind = pair.tree.below(sink, 4);
+    pair.set_sink(0, behind);
+    pair.run_for(Duration::from_secs(30));
+    let refused = RejectReason::Refused { operation: Operation::GetBlock, error: RemoteError::HeaderUnknown };
+    assert_eq!((pair.rejections(), pair.connects.len()), (vec![&refused], 1));
+    assert!(pair.asked(Operation::GetSink) > 20);
+    assert_eq!(pair.consumer.path(), path);
+    pair.nodes[0].tamper = None;
+    pair.set_sink(0, sink);
+    pair.run_for(Duration::from_secs(3));
+    pair.assert_follows(0);
 }
 
 #[test]

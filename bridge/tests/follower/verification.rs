@@ -6,7 +6,7 @@ use bridge::{
     DisconnectReason, L1Event, RejectReason, Violation,
     wire::{Operation, Request},
 };
-use kaspa_consensus_core::header::CompressedParents;
+use kaspa_consensus_core::header::{CompressedParents, Header};
 use kaspa_hashes::Hash;
 use kaspa_math::Uint192;
 use kaspa_rpc_core::{RpcChainBlockAcceptedTransactions, RpcOptionalHeader};
@@ -15,6 +15,7 @@ use crate::support::{
     node::{Answer, Page},
     pair::Pair,
     settings::config,
+    tree::GENESIS_SCORE,
 };
 
 const BLOCKS: usize = 9;
@@ -223,7 +224,7 @@ fn given_a_removal_one_too_long_or_short_when_checked_then_the_added_blocks_do_n
 }
 
 /// A header with another score or work, correctly hashed, in the last place of the page.
-fn not_increasing(change: fn(&mut kaspa_consensus_core::header::Header)) {
+fn badly_scored(change: fn(&mut Header), expected: impl Fn(Hash) -> Violation) {
     let mut pair = Pair::synced(config(1), 10);
     let tip = pair.follower.tip();
     let events = pair.events.len();
@@ -232,7 +233,7 @@ fn not_increasing(change: fn(&mut kaspa_consensus_core::header::Header)) {
     let mut header = pair.tree.header(pair.nodes[0].sink).clone();
     change(&mut header);
     header.finalize();
-    let expected = Violation::BlueNotIncreasing { hash: header.hash };
+    let expected = expected(header.hash);
     pair.nodes[0].tamper(move |_, answer| {
         if let Some(page) = answer.page_with_blocks() {
             page.added[BLOCKS - 1] = header.hash;
@@ -251,10 +252,28 @@ fn not_increasing(change: fn(&mut kaspa_consensus_core::header::Header)) {
 
 #[test]
 fn given_blue_work_or_score_that_do_not_rise_when_checked_then_refused_whole() {
-    not_increasing(|header| header.blue_work = header.blue_work - Uint192::from_u64(1));
-    not_increasing(|header| header.blue_work = Uint192::from_u64(0));
-    not_increasing(|header| header.blue_score -= 1);
-    not_increasing(|header| header.blue_score = 0);
+    let expected = |hash| Violation::BlueNotIncreasing { hash };
+    badly_scored(|header| header.blue_work = header.blue_work - Uint192::from_u64(1), expected);
+    badly_scored(|header| header.blue_work = Uint192::from_u64(0), expected);
+    badly_scored(|header| header.blue_score -= 1, expected);
+    badly_scored(|header| header.blue_score = 0, expected);
+}
+
+#[test]
+fn given_a_blue_score_that_no_mergeset_allows_when_checked_then_refused_whole() {
+    let limit = 513;
+    // An honest block of this tree adds one.
+    badly_scored(|header| header.blue_score += 513, |hash| Violation::BlueScoreLeap { hash, rise: 514, limit });
+    badly_scored(
+        |header| header.blue_score = u64::MAX,
+        |hash| Violation::BlueScoreLeap { hash, rise: u64::MAX - GENESIS_SCORE - 10 - BLOCKS as u64 + 1, limit },
+    );
+    // The largest rise that is not refused.
+    let mut pair = Pair::synced(config(1), 10);
+    let leap = pair.tree.extend_by(pair.nodes[0].sink, limit, 1);
+    pair.set_sink(0, leap);
+    pair.run_for(Duration::from_millis(100));
+    pair.assert_follows(0);
 }
 
 /// The first answer to GetBlock after a reconnect is spoilt.
