@@ -3,8 +3,16 @@
 //! A mined block reaches every other node directly, after half the mean delay plus an exponential wait of half the mean,
 //! drawn from the stream of that pair of nodes. A cut divides the nodes into two sides: what would arrive across it is
 //! held, and sent again with fresh delays when it heals. A node may then see a block before its parents.
+//!
+//! Blocks on the way when a cut begins have reached some nodes of a side and not others. Who gets a block on top of one
+//! that a cut holds fetches the held one from the sender, who must have it; otherwise a side would fall apart into nodes
+//! that each mine alone. Source: `kaspa-p2p-flows`, `HandleRelayInvsFlow::enqueue_orphan_roots`.
+//!
+//! Invariant: a block that is to reach a node is in one place: on its way, or held by one cut.
 
 use std::time::Duration;
+
+use rustc_hash::FxHashMap;
 
 use crate::dag::BlockId;
 use crate::random::{Stream, Streams};
@@ -20,13 +28,20 @@ pub struct Cut {
     pub heal: Heal,
 }
 
+/// By how much blue score the watched node's side must be behind before [`Heal::WhenChainGrew`] ends a cut: more than
+/// what a minority of the miners finds while the released blocks are on their way.
+pub const LOSING_MARGIN_BLUE_SCORE: u64 = 10;
+
 /// When a cut ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heal {
     /// At this time.
     At(Duration),
-    /// As soon as the selected chain of `node` is so many chain blocks above every chain block that it has in common with
-    /// a node on the other side: so deep is the reorganisation if its side loses. At the latest when mining ends.
+    /// As soon as the side of `node` has lost a chain of that length: the selected chain of `node` is so many chain blocks
+    /// above every chain block that it has in common with a node on the other side, and the sink of every node on the
+    /// other side is at least [`LOSING_MARGIN_BLUE_SCORE`] above its own. Healing then removes at least so many chain
+    /// blocks from the node's chain. At the latest when mining ends: a side with the larger part of the hash power does
+    /// not lose, and a cut that waits for it heals only then.
     WhenChainGrew {
         /// The node that is watched.
         node: usize,
@@ -35,10 +50,10 @@ pub enum Heal {
     },
 }
 
-/// A block on its way.
+/// A block on its way to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery {
-    /// The node that mined it.
+    /// The node that sends it: the one that mined it, unless the receiver had to fetch it.
     pub from: usize,
     /// The node that it reaches.
     pub to: usize,
@@ -62,7 +77,10 @@ struct CutState {
     side: Vec<bool>,
     heal: Heal,
     phase: Phase,
-    held: Vec<Delivery>,
+    /// In the order in which they were held; `None` where a node has fetched the block elsewhere.
+    held: Vec<Option<Delivery>>,
+    /// Where in `held` the delivery of a block to a node is.
+    held_at: FxHashMap<(usize, BlockId), usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,7 +114,7 @@ impl Gossip {
         self.half_mean + self.delays[from * self.nodes + to].exponential(self.half_mean)
     }
 
-    /// How long a block takes that a cut had held.
+    /// How long a block takes that a cut had held, or that was fetched.
     pub fn delay_after_cut(&mut self, delivery: &Delivery) -> Duration {
         let pair = delivery.from * self.nodes + delivery.to;
         self.half_mean + self.delays_after_cut[pair].exponential(self.half_mean)
@@ -104,9 +122,24 @@ impl Gossip {
 
     /// Holds the delivery back if an active cut is in its way: the number of the first such cut.
     pub fn hold(&mut self, delivery: Delivery) -> Option<usize> {
-        let cut = self.cuts.iter().position(|cut| cut.separates(delivery.from, delivery.to))?;
-        self.cuts[cut].held.push(delivery);
-        Some(cut)
+        let number = self.cuts.iter().position(|cut| cut.separates(delivery.from, delivery.to))?;
+        let cut = &mut self.cuts[number];
+        cut.held_at.insert((delivery.to, delivery.block), cut.held.len());
+        cut.held.push(Some(delivery));
+        Some(number)
+    }
+
+    /// Whether any cut holds anything.
+    pub fn holds_any(&self) -> bool {
+        self.cuts.iter().any(|cut| !cut.held_at.is_empty())
+    }
+
+    /// Takes the delivery of `block` to `to` away from the cut that holds it: whether there was one.
+    pub fn take_held(&mut self, to: usize, block: BlockId) -> bool {
+        self.cuts.iter_mut().any(|cut| match cut.held_at.remove(&(to, block)) {
+            Some(position) => cut.held.get_mut(position).and_then(Option::take).is_some(),
+            None => false,
+        })
     }
 
     /// A cut begins.
@@ -118,7 +151,8 @@ impl Gossip {
     pub fn heal(&mut self, cut: usize) -> Vec<Delivery> {
         let cut = &mut self.cuts[cut];
         cut.phase = Phase::Healed;
-        std::mem::take(&mut cut.held)
+        cut.held_at = FxHashMap::default();
+        std::mem::take(&mut cut.held).into_iter().flatten().collect()
     }
 
     /// The active cuts that wait for the chain of `node` to grow, with the number of chain blocks.
@@ -143,7 +177,7 @@ impl CutState {
         for &node in &cut.side {
             side[node] = true;
         }
-        Self { side, heal: cut.heal, phase: Phase::Planned, held: Vec::new() }
+        Self { side, heal: cut.heal, phase: Phase::Planned, held: Vec::new(), held_at: FxHashMap::default() }
     }
 
     fn separates(&self, from: usize, to: usize) -> bool {

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bridge::wire::Request;
+use rustc_hash::FxHashSet;
 use thiserror::Error;
 
 use crate::block_store::BlockStore;
 use crate::dag::{BlockId, DagError, Ghostdag};
-use crate::gossip::{Cut, Delivery, Gossip, Heal};
+use crate::gossip::{Cut, Delivery, Gossip, Heal, LOSING_MARGIN_BLUE_SCORE};
 use crate::miner::Miners;
 use crate::node::{self, Answer, NodeView, SinkChange, Subscriptions};
 use crate::params::{ParameterError, ParameterSet};
@@ -297,10 +298,34 @@ impl Network {
         if let Some(cut) = self.gossip.hold(delivery) {
             return StepKind::DeliveryHeld { delivery, cut };
         }
-        let Delivery { to, block, .. } = delivery;
+        let Delivery { from, to, block } = delivery;
         let change = self.nodes[to].receive(self.store.dag(), block);
+        if change.is_none() && self.gossip.holds_any() {
+            self.fetch_held_ancestors(from, to, block);
+        }
         self.heal_outgrown(to);
         StepKind::BlockArrived { node: to, block, change }
+    }
+
+    /// Lets a node that waits for ancestors of a block fetch from its sender those that a cut holds. The others are on
+    /// their way.
+    fn fetch_held_ancestors(&mut self, from: usize, to: usize, block: BlockId) {
+        let mut fetched = Vec::new();
+        let mut seen = FxHashSet::default();
+        let mut descendants = vec![block];
+        while let Some(descendant) = descendants.pop() {
+            let parents = self.store.dag().parents(descendant).iter().copied();
+            let missing = parents.filter(|&parent| !self.nodes[to].knows(parent) && seen.insert(parent));
+            descendants.extend(missing.inspect(|&ancestor| {
+                if self.gossip.take_held(to, ancestor) {
+                    fetched.push(Delivery { from, to, block: ancestor });
+                }
+            }));
+        }
+        for delivery in fetched {
+            let at = self.now + self.gossip.delay_after_cut(&delivery);
+            self.schedule(at, Event::Deliver(delivery));
+        }
     }
 
     fn begin_cut(&mut self, cut: usize) -> StepKind {
@@ -329,13 +354,13 @@ impl Network {
         StepKind::CutHealed { cut, released }
     }
 
-    /// Moves the end of cuts that wait for this node's chain to now, once it has grown enough.
+    /// Moves the end of cuts that wait for this node's chain to now, once it has grown enough and has lost.
     fn heal_outgrown(&mut self, node: usize) {
         if self.cuts.is_empty() {
             return;
         }
         for (cut, chain_blocks) in self.gossip.waiting_for(node) {
-            if self.chain_blocks_apart(cut, node) < chain_blocks {
+            if !self.has_lost(cut, node) || self.chain_blocks_apart(cut, node) < chain_blocks {
                 continue;
             }
             // Taken once: until the event is processed the cut may be found outgrown again.
@@ -344,6 +369,15 @@ impl Network {
                 self.schedule(self.now, Event::HealCut(cut));
             }
         }
+    }
+
+    /// Whether every node on the other side of the cut has a sink so much heavier than the node's that blocks on the way
+    /// cannot turn it. Blue score stands for blue work: bits are constant here.
+    fn has_lost(&self, cut: usize, node: usize) -> bool {
+        let dag = self.store.dag();
+        let least = dag.blue_score(self.nodes[node].sink()) + LOSING_MARGIN_BLUE_SCORE;
+        let mut others = (0..self.nodes.len()).filter(|&other| self.gossip.divides(cut, node, other));
+        others.all(|other| dag.blue_score(self.nodes[other].sink()) >= least)
     }
 
     /// By how many chain blocks the node's chain is above all that it has in common with the other side of the cut.
