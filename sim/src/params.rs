@@ -3,10 +3,12 @@
 //! A real node does not check parameter overrides against each other; a set here is checked before it is used, unless
 //! it says that it is meant to break the rules.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Consensus parameters of one network. All depths and windows are in blocks (blue score or DAA score), not in seconds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ParameterSet {
     /// Name under which the set is asked for and reported.
     pub name: String,
@@ -27,6 +29,7 @@ pub struct ParameterSet {
     /// Length of the DAA window in blocks; in the node the sampled window size times the sample rate.
     pub difficulty_window_size: u64,
     /// Skips the relation between the depths, as a node given overrides does. Values of zero are refused all the same.
+    #[serde(default)]
     pub unchecked: bool,
 }
 

@@ -1,9 +1,9 @@
 //! The one place through which everything observable of a run passes.
 //!
 //! Every record feeds a hash chain: two runs with the same final hash did the same things at the same times. Records are
-//! also counted, and kept if asked, so that two runs that differ can be laid side by side.
+//! also counted, and copied out if asked, so that two runs that differ can be laid side by side.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::mpsc::Sender, time::Duration};
 
 use borsh::BorshSerialize;
 use kaspa_hashes::Hash;
@@ -32,6 +32,8 @@ pub enum Record {
     },
     /// The bridge told its consumer something.
     BridgeEvent {
+        /// Number of the bridge.
+        client: u32,
         /// What, in one line.
         text: String,
     },
@@ -73,8 +75,6 @@ pub enum Record {
     },
     /// A fault was injected.
     Fault {
-        /// The connection it hits.
-        connection: u32,
         /// What was done.
         text: String,
     },
@@ -106,14 +106,14 @@ impl fmt::Display for Record {
                 write!(f, "node {node} receives block #{block}, a parent of which is missing")
             }
             Self::BlockMined { node, block, hash } => write!(f, "node {node} mines block #{block} {hash}"),
-            Self::BridgeEvent { text } => write!(f, "bridge: {text}"),
+            Self::BridgeEvent { client, text } => write!(f, "bridge {client}: {text}"),
             Self::ConnectionAccepted { node, connection } => write!(f, "node {node} accepts connection {connection}"),
             Self::ConnectionEnded { connection } => write!(f, "connection {connection} ends"),
             Self::ConnectionRefused { node } => write!(f, "node {node} refuses a connection"),
             Self::CutBegan { cut } => write!(f, "cut {cut} divides the network"),
             Self::CutHealed { cut, released } => write!(f, "cut {cut} heals and releases {released} deliveries"),
             Self::DeliveryHeld { node, block } => write!(f, "block #{block} for node {node} is held by a cut"),
-            Self::Fault { connection, text } => write!(f, "fault on connection {connection}: {text}"),
+            Self::Fault { text } => write!(f, "{text}"),
             Self::FrameFromNode { connection, bytes, digest } => {
                 write!(f, "connection {connection}: {bytes} bytes from the node, {digest:016x}")
             }
@@ -124,7 +124,7 @@ impl fmt::Display for Record {
     }
 }
 
-/// What a kept record looks like.
+/// A record with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Simulated time.
@@ -145,13 +145,13 @@ pub struct Trace {
     hasher: blake3::Hasher,
     buffer: Vec<u8>,
     count: u64,
-    kept: Option<Vec<Entry>>,
+    copy_to: Option<Sender<Entry>>,
 }
 
 impl Trace {
-    /// An empty trace; `keep` decides whether its records can be read afterwards.
-    pub fn new(keep: bool) -> Self {
-        Self { hasher: blake3::Hasher::new(), buffer: Vec::new(), count: 0, kept: keep.then(Vec::new) }
+    /// An empty trace, whose records are also sent to `copy_to`: there they outlive a run that panics.
+    pub fn new(copy_to: Option<Sender<Entry>>) -> Self {
+        Self { hasher: blake3::Hasher::new(), buffer: Vec::new(), count: 0, copy_to }
     }
 
     /// Adds what happened at `at`.
@@ -162,8 +162,11 @@ impl Trace {
         // The length keeps two different sequences of records from having the same bytes.
         self.hasher.update(&(self.buffer.len() as u64).to_le_bytes()).update(&self.buffer);
         self.count += 1;
-        if let Some(kept) = &mut self.kept {
-            kept.push(Entry { at, record });
+        if let Some(copy_to) = &self.copy_to
+            && copy_to.send(Entry { at, record }).is_err()
+        {
+            // Nobody listens any more.
+            self.copy_to = None;
         }
     }
 
@@ -181,11 +184,6 @@ impl Trace {
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
-
-    /// The records, if they were kept.
-    pub fn into_kept(self) -> Vec<Entry> {
-        self.kept.unwrap_or_default()
-    }
 }
 
 /// The form in which frames enter the trace.
@@ -199,7 +197,7 @@ mod tests {
     use super::*;
 
     fn trace(cuts: &[u32]) -> Trace {
-        let mut trace = Trace::new(true);
+        let mut trace = Trace::new(None);
         cuts.iter().for_each(|cut| trace.record(Duration::from_secs(1), Record::CutBegan { cut: *cut }));
         trace
     }
@@ -212,9 +210,20 @@ mod tests {
 
     #[test]
     fn given_the_same_record_at_another_time_when_traced_then_another_hash() {
-        let mut later = Trace::new(false);
+        let mut later = Trace::new(None);
         later.record(Duration::from_secs(2), Record::CutBegan { cut: 1 });
         assert_ne!(later.hash(), trace(&[1]).hash());
-        assert_eq!((later.len(), later.into_kept().len()), (1, 0));
+        assert_eq!(later.len(), 1);
+    }
+
+    #[test]
+    fn given_a_listener_when_traced_then_it_has_every_record_and_the_hash_is_the_same() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let mut heard = Trace::new(Some(sender));
+        heard.record(Duration::from_secs(1), Record::CutBegan { cut: 1 });
+        assert_eq!(heard.hash(), trace(&[1]).hash());
+        drop(heard);
+        let entries: Vec<Entry> = receiver.into_iter().collect();
+        assert_eq!(entries, [Entry { at: Duration::from_secs(1), record: Record::CutBegan { cut: 1 } }]);
     }
 }

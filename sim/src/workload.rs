@@ -12,6 +12,8 @@ use kaspa_consensus_core::constants::TX_VERSION;
 use kaspa_consensus_core::subnets::SUBNETWORK_ID_NATIVE;
 use kaspa_consensus_core::tx::{ScriptPublicKey, Transaction, TransactionInput, TransactionOutput};
 
+use serde::{Deserialize, Serialize};
+
 use crate::acceptance::{OutpointIndex, TransactionIndex};
 use crate::block_store::{BlockStore, Draft};
 use crate::coinbase::owner_script;
@@ -31,7 +33,8 @@ const UNSEEN: usize = 12;
 
 /// How much transactions there are and of which kinds. Percentages are of the transactions attempted; one that is not
 /// possible where the block is mined becomes an ordinary one, which spends fresh outpoints of the seeded pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WorkloadConfig {
     /// Mean number of transactions in 1,000 blocks; their number in one block has a Poisson distribution. Zero draws
     /// nothing.

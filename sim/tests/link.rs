@@ -7,7 +7,7 @@ use sim::{
     random::Streams,
     world::{
         executor::{self, Executor},
-        link::{self, LinkProfile},
+        link::{self, Endpoint, LinkProfile},
     },
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -154,4 +154,185 @@ fn given_seven_byte_chunks_and_a_slow_line_when_websocket_runs_over_it_then_mess
     });
     assert!(echoed);
     assert!(took > Duration::from_secs(1), "10,000 bytes at 10 kB/s took {took:?}");
+}
+
+/// What a write gives, or `None` if it still waits after an hour.
+async fn write_within_an_hour(executor: &Executor, endpoint: &mut Endpoint, bytes: &[u8]) -> Option<io::Result<()>> {
+    tokio::select! {
+        biased;
+        written = endpoint.write_all(bytes) => Some(written),
+        () = executor.sleep(Duration::from_secs(3_600)) => None,
+    }
+}
+
+fn kind(result: io::Result<usize>) -> Result<usize, io::ErrorKind> {
+    result.map_err(|error| error.kind())
+}
+
+#[test]
+fn given_a_link_silent_in_either_direction_when_the_reader_goes_then_the_writer_is_never_told() {
+    for silent_to_far in [true, false] {
+        let (small, rest) = simulate(move |executor| async move {
+            let profile = LinkProfile { capacity_bytes: 100, ..LinkProfile::good(LATENCY) };
+            let (mut near, far, control) = link::pair(&executor, profile);
+            match silent_to_far {
+                true => control.go_silent_to_far(),
+                false => control.go_silent_to_near(),
+            }
+            drop(far);
+            let small = near.write_all(&[1; 60]).await.is_ok();
+            executor.sleep(Duration::from_secs(60)).await;
+            (small, write_within_an_hour(&executor, &mut near, &[2; 60]).await.is_none())
+        });
+        assert!(small && rest, "silent to far: {silent_to_far}; first write: {small}, second waits: {rest}");
+    }
+}
+
+#[test]
+fn given_the_news_that_a_reader_is_gone_when_the_link_goes_silent_then_it_is_lost_unless_it_had_arrived() {
+    for (silent_after, told) in [(LATENCY, false), (LATENCY * 2, true)] {
+        let write = simulate(move |executor| async move {
+            let (mut near, far, control) = link::pair(&executor, LinkProfile::good(LATENCY));
+            drop(far);
+            near.write_all(b"anybody?").await.expect("nobody has answered yet");
+            executor.sleep(silent_after).await;
+            control.go_silent();
+            executor.sleep(LATENCY * 5).await;
+            kind(near.write(b"?").await)
+        });
+        assert_eq!(write, if told { Err(io::ErrorKind::BrokenPipe) } else { Ok(1) }, "{silent_after:?}");
+    }
+}
+
+#[test]
+fn given_a_reset_or_close_from_outside_when_written_to_before_it_arrives_then_the_write_succeeds_and_is_lost() {
+    for is_reset in [true, false] {
+        let (early, late, read) = simulate(move |executor| async move {
+            let (mut near, mut far, control) = link::pair(&executor, LinkProfile::good(LATENCY));
+            match is_reset {
+                true => control.reset(),
+                false => control.close(),
+            }
+            executor.sleep(LATENCY - Duration::from_nanos(1)).await;
+            let early = kind(near.write(b"hello").await);
+            executor.sleep(Duration::from_nanos(1)).await;
+            let mut bytes = [0; 8];
+            (early, kind(near.write(b"hello").await), kind(far.read(&mut bytes).await))
+        });
+        let (end, failure) = match is_reset {
+            true => (Err(io::ErrorKind::ConnectionReset), io::ErrorKind::ConnectionReset),
+            false => (Ok(0), io::ErrorKind::BrokenPipe),
+        };
+        assert_eq!((early, late, read), (Ok(5), Err(failure), end));
+    }
+}
+
+#[test]
+fn given_a_cut_when_it_strikes_then_each_side_can_write_until_its_reset_arrives() {
+    let (far_early, near_early, far_late, near_late) = simulate(|executor| async move {
+        let (mut near, mut far, control) = link::pair(&executor, LinkProfile::good(LATENCY));
+        control.cut_after(3);
+        far.write_all(b"0123456789").await.expect("the writer learns of the cut later");
+        executor.sleep(LATENCY - Duration::from_nanos(1)).await;
+        let early = (kind(far.write(b"x").await), kind(near.write(b"x").await));
+        executor.sleep(Duration::from_micros(1)).await;
+        (early.0, early.1, kind(far.write(b"x").await), kind(near.write(b"x").await))
+    });
+    let reset = Err(io::ErrorKind::ConnectionReset);
+    assert_eq!((far_early, near_early, far_late, near_late), (Ok(1), Ok(1), reset, reset));
+}
+
+#[test]
+fn given_a_writer_that_waits_for_room_when_bad_news_arrives_then_it_waits_no_longer() {
+    for is_reset in [true, false] {
+        let (error, at) = simulate(move |executor| async move {
+            let profile = LinkProfile { capacity_bytes: 10, ..LinkProfile::good(LATENCY) };
+            let (mut near, far, control) = link::pair(&executor, profile);
+            let clock = executor.clone();
+            executor.spawn(async move {
+                clock.sleep(Duration::from_secs(1)).await;
+                match is_reset {
+                    true => control.reset(),
+                    false => drop(far),
+                }
+                std::future::pending::<()>().await;
+            });
+            let error = near.write_all(&[1; 20]).await.expect_err("nobody reads");
+            (error.kind(), executor.now())
+        });
+        let (kind, after) = match is_reset {
+            true => (io::ErrorKind::ConnectionReset, LATENCY),
+            false => (io::ErrorKind::BrokenPipe, LATENCY * 2),
+        };
+        assert_eq!((error, at), (kind, Duration::from_secs(1) + after));
+    }
+}
+
+#[test]
+fn given_bytes_on_the_way_when_the_link_goes_silent_then_they_are_lost_and_the_writer_waits_in_the_end() {
+    let (arrived, read, more) = simulate(|executor| async move {
+        let profile = LinkProfile { capacity_bytes: 10, ..LinkProfile::good(LATENCY) };
+        let (mut near, mut far, control) = link::pair(&executor, profile);
+        near.write_all(b"abc").await.expect("there is room");
+        executor.sleep(LATENCY * 2).await;
+        near.write_all(b"defg").await.expect("there is room");
+        control.go_silent();
+        let mut bytes = [0; 8];
+        let arrived = kind(far.read(&mut bytes).await);
+        let read = tokio::select! {
+            biased;
+            read = far.read(&mut bytes) => Some(kind(read)),
+            () = executor.sleep(Duration::from_secs(3_600)) => None,
+        };
+        // The four lost bytes take up room for ever: six more fit.
+        near.write_all(&[1; 6]).await.expect("there is room");
+        (arrived, read, write_within_an_hour(&executor, &mut near, &[1]).await.is_none())
+    });
+    assert_eq!((arrived, read, more), (Ok(3), None, true));
+}
+
+#[test]
+fn given_a_reset_on_the_way_when_the_link_goes_silent_then_nobody_is_told() {
+    let told = simulate(|executor| async move {
+        let (mut near, _far, control) = link::pair(&executor, LinkProfile::good(LATENCY));
+        control.reset();
+        control.go_silent();
+        executor.sleep(LATENCY * 5).await;
+        let write = kind(near.write(b"x").await);
+        let mut byte = [0; 1];
+        tokio::select! {
+            biased;
+            read = near.read(&mut byte) => (write, Some(kind(read))),
+            () = executor.sleep(Duration::from_secs(3_600)) => (write, None),
+        }
+    });
+    assert_eq!(told, (Ok(1), None));
+}
+
+#[test]
+fn given_a_rate_or_chunk_of_zero_when_written_then_it_counts_as_one() {
+    let (at, bytes) = simulate(|executor| async move {
+        let (mut near, mut far, control) = link::pair(&executor, LinkProfile::good(LATENCY));
+        control.reshape(|profile| (profile.bytes_per_second, profile.chunk_bytes) = (0, 0));
+        near.write_all(b"abc").await.expect("the link is whole");
+        let mut bytes = [0; 3];
+        far.read_exact(&mut bytes).await.expect("the link is whole");
+        (executor.now(), bytes)
+    });
+    assert_eq!((at, &bytes), (LATENCY + Duration::from_secs(3), b"abc"));
+}
+
+#[test]
+fn given_a_lower_latency_when_more_is_written_then_it_does_not_overtake() {
+    let at = simulate(|executor| async move {
+        let (mut near, mut far, control) = link::pair(&executor, LinkProfile::good(LATENCY));
+        near.write_all(b"first").await.expect("the link is whole");
+        control.reshape(|profile| profile.latency = Duration::ZERO);
+        control.reset();
+        let mut bytes = Vec::new();
+        far.read_to_end(&mut bytes).await.expect_err("the stream is reset");
+        assert_eq!(bytes, b"first");
+        executor.now()
+    });
+    assert!(at > LATENCY, "the reset arrived after {at:?}");
 }

@@ -32,8 +32,8 @@ use crate::random::{Stream, Streams};
 /// initialised once per thread.
 ///
 /// # Errors
-/// [`Deadlock`] if nothing is ready and no timer is pending, so that `main` would wait for ever.
-pub fn run<T, F: Future<Output = T>>(streams: &Streams, main: impl FnOnce(Executor) -> F) -> Result<T, Deadlock> {
+/// [`Stalled`] if `main` would never complete: nothing will run again, or something runs for ever while time stands.
+pub fn run<T, F: Future<Output = T>>(streams: &Streams, main: impl FnOnce(Executor) -> F) -> Result<T, Stalled> {
     let runtime = madsim::runtime::Runtime::with_seed_and_config(streams.seed(), madsim::Config::default());
     let executor = Executor::new(streams.stream("scheduler", 0));
     let result = runtime.block_on(async { executor.drive(main(executor.clone())) });
@@ -43,12 +43,34 @@ pub fn run<T, F: Future<Output = T>>(streams: &Streams, main: impl FnOnce(Execut
     result
 }
 
-/// The simulation came to a stop before its main task did.
+/// Most polls of tasks and sleeps at one instant of simulated time; above it the simulation is taken to be stuck there.
+pub const MOST_POLLS_AT_ONE_INSTANT: u32 = 1_000_000;
+
+/// Simulated time came to a stop before the main task did.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("deadlock after {at:?} of simulated time: no task is ready and no timer is pending")]
-pub struct Deadlock {
-    /// Simulated time.
-    pub at: Duration,
+#[non_exhaustive]
+pub enum Stalled {
+    /// Everybody waits for somebody else.
+    #[error("deadlock after {at:?} of simulated time: no task is ready and no timer is pending")]
+    Deadlock {
+        /// Simulated time.
+        at: Duration,
+    },
+    /// Somebody never waits: a task that wakes itself, or one that sleeps until a time that is over, again and again.
+    #[error("livelock after {at:?} of simulated time: more than {MOST_POLLS_AT_ONE_INSTANT} polls at this instant")]
+    Livelock {
+        /// Simulated time.
+        at: Duration,
+    },
+}
+
+impl Stalled {
+    /// Simulated time at which it stopped.
+    pub fn at(&self) -> Duration {
+        match *self {
+            Self::Deadlock { at } | Self::Livelock { at } => at,
+        }
+    }
 }
 
 /// Handle to the running simulation.
@@ -60,6 +82,8 @@ pub struct Executor {
 struct Inner {
     now: Cell<Duration>,
     sequence: Cell<u64>,
+    /// Polls of tasks and sleeps since `now` moved.
+    polls: Cell<u32>,
     timers: RefCell<BTreeMap<(Duration, u64), Waker>>,
     tasks: RefCell<BTreeMap<u64, Task>>,
     ready: Arc<ReadyQueue>,
@@ -92,6 +116,7 @@ impl Executor {
         let inner = Inner {
             now: Cell::new(Duration::ZERO),
             sequence: Cell::new(0),
+            polls: Cell::new(0),
             timers: RefCell::default(),
             tasks: RefCell::default(),
             ready: Arc::default(),
@@ -131,15 +156,26 @@ impl Executor {
         next
     }
 
-    fn drive<T>(&self, main: impl Future<Output = T>) -> Result<T, Deadlock> {
+    /// Counts a poll; whether there were too many at this instant.
+    fn count_poll(&self) -> bool {
+        let polls = self.inner.polls.get().saturating_add(1);
+        self.inner.polls.set(polls);
+        polls > MOST_POLLS_AT_ONE_INSTANT
+    }
+
+    fn drive<T>(&self, main: impl Future<Output = T>) -> Result<T, Stalled> {
         let mut main = pin!(main);
         let main_flag =
             Arc::new(TaskFlag { id: MAIN, queued: AtomicBool::new(false), ready: self.inner.ready.clone() });
         let waker = Waker::from(Arc::clone(&main_flag));
         main_flag.wake_by_ref();
         loop {
+            if self.inner.polls.get() > MOST_POLLS_AT_ONE_INSTANT {
+                return Err(Stalled::Livelock { at: self.now() });
+            }
             match self.next_ready() {
                 Some(MAIN) => {
+                    self.count_poll();
                     main_flag.queued.store(false, Ordering::SeqCst);
                     if let Poll::Ready(output) = main.as_mut().poll(&mut Context::from_waker(&waker)) {
                         return Ok(output);
@@ -168,6 +204,7 @@ impl Executor {
         // A task killed after it was woken is still in the queue.
         let Some((Some(mut future), flag)) = taken else { return };
         flag.queued.store(false, Ordering::SeqCst);
+        self.count_poll();
         let pending = future.as_mut().poll(&mut Context::from_waker(&Waker::from(flag))).is_pending();
         let mut tasks = self.inner.tasks.borrow_mut();
         match tasks.get_mut(&id) {
@@ -180,13 +217,14 @@ impl Executor {
         }
     }
 
-    fn jump_to_next_timer(&self) -> Result<(), Deadlock> {
+    fn jump_to_next_timer(&self) -> Result<(), Stalled> {
         let now = self.now();
         let Some((at, _)) = self.inner.timers.borrow().first_key_value().map(|(key, _)| *key) else {
-            return Err(Deadlock { at: now });
+            return Err(Stalled::Deadlock { at: now });
         };
         madsim::time::advance(at - now);
         self.inner.now.set(at);
+        self.inner.polls.set(0);
         loop {
             let mut timers = self.inner.timers.borrow_mut();
             let Some(first) = timers.first_entry().filter(|first| first.key().0 == at) else { return Ok(()) };
@@ -240,6 +278,11 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        // A task that only awaits sleeps that are over never returns to the executor. This one never ends, so that the
+        // task returns and the executor can say what is wrong.
+        if self.executor.count_poll() {
+            return Poll::Pending;
+        }
         if self.executor.now() >= self.deadline {
             return Poll::Ready(());
         }
@@ -299,7 +342,52 @@ mod tests {
     #[test]
     fn given_nothing_to_wait_for_when_main_waits_then_a_deadlock_is_reported() {
         let outcome = on_fresh_thread(|| run(&Streams::new(1), |_| std::future::pending::<()>()));
-        assert_eq!(outcome, Err(Deadlock { at: Duration::ZERO }));
+        assert_eq!(outcome, Err(Stalled::Deadlock { at: Duration::ZERO }));
+    }
+
+    #[test]
+    fn given_a_task_that_wakes_itself_for_ever_when_run_then_a_livelock_is_reported() {
+        let outcome = on_fresh_thread(|| {
+            run(&Streams::new(1), |executor| async move {
+                executor.sleep(Duration::from_secs(1)).await;
+                executor.spawn(std::future::poll_fn(|context| {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }));
+                executor.sleep(Duration::from_secs(1)).await;
+            })
+        });
+        assert_eq!(outcome, Err(Stalled::Livelock { at: Duration::from_secs(1) }));
+    }
+
+    #[test]
+    fn given_a_task_that_sleeps_until_the_past_for_ever_when_run_then_a_livelock_is_reported() {
+        let outcome: Result<(), _> = on_fresh_thread(|| {
+            run(&Streams::new(1), |executor| async move {
+                executor.sleep(Duration::from_secs(2)).await;
+                loop {
+                    executor.sleep_until(Duration::from_secs(1)).await;
+                }
+            })
+        });
+        let error = outcome.expect_err("the main task never completes");
+        assert_eq!(error, Stalled::Livelock { at: Duration::from_secs(2) });
+        assert!(error.to_string().starts_with("livelock after 2s of simulated time"), "{error}");
+    }
+
+    #[test]
+    fn given_very_many_polls_at_different_instants_when_run_then_it_completes() {
+        let outcome = on_fresh_thread(|| {
+            run(&Streams::new(1), |executor| async move {
+                for _ in 0..MOST_POLLS_AT_ONE_INSTANT / 4 {
+                    for _ in 0..4 {
+                        executor.sleep_until(Duration::ZERO).await;
+                    }
+                    executor.sleep(Duration::from_nanos(1)).await;
+                }
+            })
+        });
+        assert_eq!(outcome, Ok(()));
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! A client's side of the simulated internet: names, connections, time.
 
-use std::{future::Future, io, rc::Rc, time::Duration};
+use std::{
+    future::{Future, pending},
+    io,
+    rc::Rc,
+    time::Duration,
+};
 
 use bridge::{Clock, NodeUrl, Transport};
 
-use super::{World, executor::Executor, link, link::Endpoint, service};
+use super::{World, executor::Executor, interposer::AttemptFate, link, link::Endpoint, service};
 use crate::trace::Record;
 
 /// Address of the wRPC service of a simulated node.
@@ -16,12 +21,13 @@ pub fn node_url(node: usize) -> String {
 #[derive(Clone)]
 pub struct SimTransport {
     world: Rc<World>,
+    client: u32,
 }
 
 impl SimTransport {
-    /// Transport of a client in this world.
-    pub fn new(world: &Rc<World>) -> Self {
-        Self { world: Rc::clone(world) }
+    /// Transport of client number `client` in this world.
+    pub fn new(world: &Rc<World>, client: u32) -> Self {
+        Self { world: Rc::clone(world), client }
     }
 }
 
@@ -29,24 +35,37 @@ impl Transport for SimTransport {
     type Stream = Endpoint;
 
     fn connect(&self, node: &NodeUrl) -> impl Future<Output = io::Result<Endpoint>> + use<> {
-        let world = Rc::clone(&self.world);
+        let (world, client) = (Rc::clone(&self.world), self.client);
         let host = node.host().to_owned();
         async move {
             let number = host.strip_prefix("node-").and_then(|number| number.parse::<usize>().ok());
             let Some(node) = number.filter(|node| *node < world.network().node_count()) else {
                 return Err(io::Error::new(io::ErrorKind::NotFound, format!("no host is named {host}")));
             };
-            let connection = world.new_connection(node);
+            let connection = world.new_connection(client, node);
             let latency = world.draw_latency(connection);
+            let fate = world.fate_of_attempt(client, node);
             world.executor().sleep(latency * 2).await;
-            if world.refuses(node) {
-                world.record(Record::ConnectionRefused { node: node as u32 });
-                return Err(io::ErrorKind::ConnectionRefused.into());
+            match fate {
+                AttemptFate::Refuse => {
+                    world.record(Record::ConnectionRefused { node: node as u32 });
+                    Err(io::ErrorKind::ConnectionRefused.into())
+                }
+                AttemptFate::Hang => pending().await,
+                AttemptFate::AcceptThenClose => {
+                    let (near, far, _) = link::pair(world.executor(), link::LinkProfile::good(latency));
+                    drop(far);
+                    Ok(near)
+                }
+                AttemptFate::Accept => {
+                    let (near, far, control) = link::pair(world.executor(), link::LinkProfile::good(latency));
+                    world.record(Record::ConnectionAccepted { node: node as u32, connection: connection as u32 });
+                    let session = world.next_session(client);
+                    let serving = service::serve(Rc::clone(&world), connection, session, far, control);
+                    world.executor().spawn(serving);
+                    Ok(near)
+                }
             }
-            let (near, far, control) = link::pair(world.executor(), link::LinkProfile::good(latency));
-            world.record(Record::ConnectionAccepted { node: node as u32, connection: connection as u32 });
-            world.executor().spawn(service::serve(Rc::clone(&world), connection, far, control));
-            Ok(near)
         }
     }
 }

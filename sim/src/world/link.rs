@@ -3,7 +3,8 @@
 //! Data, end of stream (FIN) and reset (RST) travel through the same queue, so a close never overtakes data. Writes wait
 //! when the far side does not read. Legal faults: the connection breaks after any byte, is reset or closed by either
 //! side at any time, or goes silent in one direction or both without telling anyone. Bytes are never changed, reordered
-//! or duplicated: TCP does not do that.
+//! or duplicated: TCP does not do that. Nobody learns of anything before the news can have reached him, and through a
+//! silent direction no news travels at all.
 
 use std::{
     cell::RefCell,
@@ -25,11 +26,11 @@ use super::executor::{Executor, Sleep};
 pub struct LinkProfile {
     /// Time from write to delivery of the first byte.
     pub latency: Duration,
-    /// Rate, in bytes per second; must not be 0.
+    /// Rate, in bytes per second; 0 counts as 1.
     pub bytes_per_second: u64,
     /// Bytes on the way and unread at which writes wait.
     pub capacity_bytes: usize,
-    /// Most bytes that one write takes and one read gives.
+    /// Most bytes that one write takes and one read gives; 0 counts as 1.
     pub chunk_bytes: usize,
 }
 
@@ -48,7 +49,8 @@ pub fn pair(executor: &Executor, profile: LinkProfile) -> (Endpoint, Endpoint, L
         executor: executor.clone(),
         outgoing: Rc::clone(outgoing),
         incoming: Rc::clone(incoming),
-        sleep: None,
+        read_timer: None,
+        write_timer: None,
     };
     let near = endpoint(&forward, &backward);
     let far = endpoint(&backward, &forward);
@@ -59,7 +61,7 @@ pub fn pair(executor: &Executor, profile: LinkProfile) -> (Endpoint, Endpoint, L
 struct Direction {
     profile: LinkProfile,
     segments: VecDeque<(Duration, Segment)>,
-    /// Bytes written and not read.
+    /// Bytes written and not read. What is lost on the way is never read: the writer gets no acknowledgement.
     held_bytes: usize,
     /// When the last byte written leaves the sender.
     sent_at: Duration,
@@ -71,12 +73,22 @@ struct Direction {
     reader_gone: bool,
     /// When the writer learns that the reading endpoint is gone: one round trip after it wrote to it.
     broken_at: Option<Duration>,
-    /// A FIN or RST was written: nothing may follow.
-    ended: bool,
+    /// The writing endpoint has ended its stream.
+    closed: bool,
+    /// Ended from outside: what is written is lost until the writer learns of it from the other direction.
+    severed: bool,
+    /// The FIN or RST that the reading side gets.
+    end: Option<End>,
     /// The reader was told of a reset.
     was_reset: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
+}
+
+#[derive(Clone, Copy)]
+struct End {
+    arrives_at: Duration,
+    is_reset: bool,
 }
 
 enum Segment {
@@ -96,26 +108,55 @@ impl Direction {
             cut_after_bytes: None,
             reader_gone: false,
             broken_at: None,
-            ended: false,
+            closed: false,
+            severed: false,
+            end: None,
             was_reset: false,
             reader: None,
             writer: None,
         }
     }
 
-    /// Queues a segment of `size` bytes behind everything written before.
-    fn push(&mut self, now: Duration, segment: Segment, size: usize) {
-        let sending = Duration::from_nanos((size as u64).saturating_mul(1_000_000_000) / self.profile.bytes_per_second);
-        self.sent_at = self.sent_at.max(now) + sending;
-        self.segments.push_back((self.sent_at + self.profile.latency, segment));
+    /// Queues a segment of `size` bytes behind everything written before; returns when it arrives.
+    fn push(&mut self, now: Duration, segment: Segment, size: usize) -> Duration {
+        let nanos = (size as u64).saturating_mul(1_000_000_000) / self.profile.bytes_per_second.max(1);
+        self.sent_at = self.sent_at.max(now) + Duration::from_nanos(nanos);
+        // A latency that was lowered since must not let this overtake.
+        let last_arrives_at = self.segments.back().map_or(Duration::ZERO, |(arrives_at, _)| *arrives_at);
+        let arrives_at = last_arrives_at.max(self.sent_at + self.profile.latency);
+        self.segments.push_back((arrives_at, segment));
         wake(&mut self.reader);
+        arrives_at
     }
 
-    fn end(&mut self, now: Duration, segment: Segment) {
-        if !std::mem::replace(&mut self.ended, true) && !self.silent {
-            self.push(now, segment, 0);
+    /// Queues a FIN or RST, once; a RST may still follow a FIN.
+    fn end(&mut self, now: Duration, is_reset: bool) {
+        let is_news = self.end.is_none_or(|end| is_reset && !end.is_reset);
+        if is_news && !self.silent {
+            let segment = if is_reset { Segment::Reset } else { Segment::Fin };
+            let arrives_at = self.push(now, segment, 0);
+            self.end = Some(End { arrives_at, is_reset });
         }
         wake(&mut self.writer);
+    }
+
+    /// Ends the stream from outside, without the writer's knowledge.
+    fn sever(&mut self, now: Duration, is_reset: bool) {
+        self.severed = true;
+        self.end(now, is_reset);
+    }
+
+    /// Ends the stream as its writer does.
+    fn close(&mut self, now: Duration) {
+        self.closed = true;
+        self.end(now, false);
+    }
+
+    /// Delivers nothing from now on: what is on the way is lost. What has arrived can still be read.
+    fn go_silent(&mut self, now: Duration) {
+        self.silent = true;
+        self.segments.retain(|(arrives_at, _)| *arrives_at <= now);
+        self.end = self.end.filter(|end| end.arrives_at <= now);
     }
 }
 
@@ -137,8 +178,8 @@ impl LinkControl {
     /// Both sides see a reset, behind the bytes already on the way.
     pub fn reset(&self) {
         let now = self.executor.now();
-        self.to_far.borrow_mut().end(now, Segment::Reset);
-        self.to_near.borrow_mut().end(now, Segment::Reset);
+        self.to_far.borrow_mut().sever(now, true);
+        self.to_near.borrow_mut().sever(now, true);
     }
 
     /// The near side (the one that connected) gets `bytes` more bytes, then both see a reset.
@@ -146,10 +187,41 @@ impl LinkControl {
         self.to_near.borrow_mut().cut_after_bytes = Some(bytes);
     }
 
-    /// Nothing is delivered any more, in either direction, and nobody is told.
+    /// Both sides see the end of the stream, behind the bytes already on the way.
+    pub fn close(&self) {
+        let now = self.executor.now();
+        self.to_far.borrow_mut().sever(now, false);
+        self.to_near.borrow_mut().sever(now, false);
+    }
+
+    /// Nothing is delivered any more, in either direction, and nobody is told. Bytes on the way are lost.
     pub fn go_silent(&self) {
-        self.to_far.borrow_mut().silent = true;
-        self.to_near.borrow_mut().silent = true;
+        self.go_silent_to_far();
+        self.go_silent_to_near();
+    }
+
+    /// Nothing is delivered any more to the side that was connected to. Bytes on the way are lost.
+    pub fn go_silent_to_far(&self) {
+        self.silence(&self.to_far, &self.to_near);
+    }
+
+    /// Nothing is delivered any more to the side that connected. Bytes on the way are lost.
+    pub fn go_silent_to_near(&self) {
+        self.silence(&self.to_near, &self.to_far);
+    }
+
+    fn silence(&self, direction: &RefCell<Direction>, opposite: &RefCell<Direction>) {
+        let now = self.executor.now();
+        direction.borrow_mut().go_silent(now);
+        // The news that a reader is gone travels against its bytes.
+        let mut opposite = opposite.borrow_mut();
+        opposite.broken_at = opposite.broken_at.filter(|broken_at| *broken_at <= now);
+    }
+
+    /// Changes how both directions carry what is written from now on.
+    pub fn reshape(&self, change: impl Fn(&mut LinkProfile)) {
+        change(&mut self.to_far.borrow_mut().profile);
+        change(&mut self.to_near.borrow_mut().profile);
     }
 }
 
@@ -158,7 +230,8 @@ pub struct Endpoint {
     executor: Executor,
     outgoing: Rc<RefCell<Direction>>,
     incoming: Rc<RefCell<Direction>>,
-    sleep: Option<Pin<Box<Sleep>>>,
+    read_timer: Option<Pin<Box<Sleep>>>,
+    write_timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl AsyncRead for Endpoint {
@@ -185,7 +258,7 @@ impl AsyncRead for Endpoint {
             };
             let mut sleep = Box::pin(self.executor.sleep_until(deliver_at));
             if sleep.as_mut().poll(context).is_pending() {
-                self.sleep = Some(sleep);
+                self.read_timer = Some(sleep);
                 return Poll::Pending;
             }
         }
@@ -194,7 +267,7 @@ impl AsyncRead for Endpoint {
 
 /// Reads from the first segment, which is due.
 fn take_front(incoming: &mut Direction, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
-    let chunk_bytes = incoming.profile.chunk_bytes;
+    let chunk_bytes = incoming.profile.chunk_bytes.max(1);
     match incoming.segments.front_mut() {
         Some((_, Segment::Data { bytes, read })) => {
             let count = (bytes.len() - *read).min(buffer.remaining()).min(chunk_bytes);
@@ -217,42 +290,26 @@ fn take_front(incoming: &mut Direction, buffer: &mut ReadBuf<'_>) -> io::Result<
 }
 
 impl AsyncWrite for Endpoint {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let now = self.executor.now();
-        if self.incoming.borrow().was_reset {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        let news = self.next_news(now);
+        if let Some((arrives_at, kind)) = news
+            && arrives_at <= now
+        {
+            return Poll::Ready(Err(kind.into()));
         }
-        let mut outgoing = self.outgoing.borrow_mut();
-        if outgoing.ended {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        if outgoing.reader_gone {
-            let answer_at = now + outgoing.profile.latency * 2;
-            let broken_at = *outgoing.broken_at.get_or_insert(answer_at);
-            let result = if broken_at <= now { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) };
-            return Poll::Ready(result);
-        }
-        let room = outgoing.profile.capacity_bytes.saturating_sub(outgoing.held_bytes);
-        if room == 0 && !bytes.is_empty() {
-            outgoing.writer = Some(context.waker().clone());
+        if !bytes.is_empty() && self.outgoing.borrow().room() == 0 {
+            self.outgoing.borrow_mut().writer = Some(context.waker().clone());
+            // Bad news ends the wait for room.
+            if let Some((arrives_at, _)) = news {
+                let mut timer = Box::pin(self.executor.sleep_until(arrives_at));
+                // Later than now, hence pending.
+                let _ = timer.as_mut().poll(context);
+                self.write_timer = Some(timer);
+            }
             return Poll::Pending;
         }
-        let count = bytes.len().min(room).min(outgoing.profile.chunk_bytes);
-        outgoing.held_bytes += count;
-        let cut = outgoing.cut_after_bytes.filter(|left| *left <= count);
-        let delivered = cut.unwrap_or(count);
-        if let Some(left) = &mut outgoing.cut_after_bytes {
-            *left -= delivered;
-        }
-        if !outgoing.silent && delivered > 0 {
-            outgoing.push(now, Segment::Data { bytes: bytes[..delivered].to_vec(), read: 0 }, delivered);
-        }
-        if cut.is_some() {
-            outgoing.end(now, Segment::Reset);
-            drop(outgoing);
-            self.incoming.borrow_mut().end(now, Segment::Reset);
-        }
-        Poll::Ready(Ok(count))
+        Poll::Ready(Ok(self.write(now, bytes)))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -260,14 +317,67 @@ impl AsyncWrite for Endpoint {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.outgoing.borrow_mut().end(self.executor.now(), Segment::Fin);
+        self.outgoing.borrow_mut().close(self.executor.now());
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Endpoint {
+    /// When this side learns that it can write no more, and what it is told; `None` while nothing is on its way to it.
+    fn next_news(&self, now: Duration) -> Option<(Duration, io::ErrorKind)> {
+        let (incoming, mut outgoing) = (self.incoming.borrow(), self.outgoing.borrow_mut());
+        // Writing into a whole line whose reader is gone is answered with a RST.
+        if outgoing.reader_gone && !outgoing.is_lossy() && !incoming.silent && outgoing.broken_at.is_none() {
+            outgoing.broken_at = Some(now + outgoing.profile.latency * 2);
+        }
+        let closed = outgoing.closed.then_some((Duration::ZERO, io::ErrorKind::BrokenPipe));
+        let reset = incoming.end.filter(|end| end.is_reset).map(|end| (end.arrives_at, io::ErrorKind::ConnectionReset));
+        // The end of what the other side sends says nothing about what it reads, unless both were ended together.
+        let severed = incoming.end.filter(|_| outgoing.severed).map(|end| (end.arrives_at, io::ErrorKind::BrokenPipe));
+        let gone = outgoing.broken_at.map(|broken_at| (broken_at, io::ErrorKind::BrokenPipe));
+        // The first of those at the same time.
+        [reset, closed, severed, gone].into_iter().flatten().min_by_key(|(arrives_at, _)| *arrives_at)
+    }
+
+    /// Takes as many of the bytes as there is room for.
+    fn write(&mut self, now: Duration, bytes: &[u8]) -> usize {
+        let mut outgoing = self.outgoing.borrow_mut();
+        let count = bytes.len().min(outgoing.room()).min(outgoing.profile.chunk_bytes.max(1));
+        outgoing.held_bytes += count;
+        if outgoing.is_lossy() || outgoing.reader_gone {
+            return count;
+        }
+        let cut = outgoing.cut_after_bytes.filter(|left| *left <= count);
+        let delivered = cut.unwrap_or(count);
+        if let Some(left) = &mut outgoing.cut_after_bytes {
+            *left -= delivered;
+        }
+        if let Some(delivered @ [_, ..]) = bytes.get(..delivered) {
+            outgoing.push(now, Segment::Data { bytes: delivered.to_vec(), read: 0 }, delivered.len());
+        }
+        if cut.is_some() {
+            outgoing.sever(now, true);
+            self.incoming.borrow_mut().sever(now, true);
+        }
+        count
+    }
+}
+
+impl Direction {
+    /// Bytes that the writer may still write.
+    fn room(&self) -> usize {
+        self.profile.capacity_bytes.saturating_sub(self.held_bytes)
+    }
+
+    /// What is written does not reach the other side.
+    fn is_lossy(&self) -> bool {
+        self.silent || self.severed
     }
 }
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        self.outgoing.borrow_mut().end(self.executor.now(), Segment::Fin);
+        self.outgoing.borrow_mut().close(self.executor.now());
         let mut incoming = self.incoming.borrow_mut();
         incoming.reader_gone = true;
         wake(&mut incoming.writer);

@@ -4,29 +4,38 @@
 //! |---|---|
 //! | `executor.rs` | tasks and timers on virtual time |
 //! | `link.rs` | byte pipes and what can happen to them |
-//! | `service.rs` | a node's WebSocket service, and faults that hit its requests |
+//! | `service.rs` | a node's WebSocket service |
+//! | `interposer.rs` | where faults take hold of connections and messages |
 //! | `host.rs` | how a client in the simulation connects and tells the time |
 
 pub mod executor;
 pub mod host;
+pub mod interposer;
 pub mod link;
 pub mod service;
 
 use std::{
     cell::{Ref, RefCell, RefMut},
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
+    sync::mpsc::Sender,
     time::Duration,
 };
 
+use kaspa_hashes::Hash;
+
 use crate::{
+    dag::BlockId,
     network::{Network, NetworkConfig, NetworkError, Step, StepKind},
+    node::SinkChange,
     random::Streams,
-    trace::{Record, Trace},
+    trace::{Entry, Record, Trace},
 };
 
 use self::{
     executor::Executor,
-    service::{Connection, RequestFault},
+    interposer::{Attempt, AttemptFate, Interposer},
+    service::Connection,
 };
 
 /// What a world is made from.
@@ -36,10 +45,10 @@ pub struct WorldConfig {
     pub network: NetworkConfig,
     /// Mean one-way latency between a client and a node; each connection draws its own from half to one and a half.
     pub client_latency: Duration,
-    /// Faults that hit requests, by the number of the request.
-    pub request_faults: Vec<RequestFault>,
-    /// Keep the records of the trace.
-    pub keep_trace: bool,
+    /// Nodes whose sinks are remembered for [`World::sinks`].
+    pub watched_nodes: BTreeSet<u32>,
+    /// Where the records of the trace go, besides into its hash.
+    pub trace_to: Option<Sender<Entry>>,
 }
 
 /// One running simulation: the L1, the connections to its nodes, and the trace of it all.
@@ -49,21 +58,39 @@ pub struct World {
     network: RefCell<Network>,
     trace: RefCell<Trace>,
     connections: RefCell<Vec<Connection>>,
-    faults: RefCell<Vec<RequestFault>>,
-    refuse_until: RefCell<Vec<Duration>>,
-    counters: RefCell<Counters>,
+    interposer: RefCell<Box<dyn Interposer>>,
+    clients: RefCell<BTreeMap<u32, ClientCounts>>,
+    sinks: RefCell<Vec<SinkMoved>>,
+    watched_nodes: BTreeSet<u32>,
     client_latency: Duration,
 }
 
-/// What happened so far at the nodes' services.
+/// What one client has asked so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// GetVirtualChainFromBlockV2 requests received.
     pub chain_requests: u64,
     /// Requests of any kind received.
     pub requests: u64,
-    /// Connections broken by a fault while a request was in flight.
-    pub broken_in_flight: u64,
+}
+
+/// What one client did so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct ClientCounts {
+    attempts: u64,
+    sessions: u64,
+    asked: Counters,
+}
+
+/// From `at` on, `sink` was the sink of `node`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SinkMoved {
+    /// Simulated time.
+    pub at: Duration,
+    /// Number of the node.
+    pub node: u32,
+    /// Its sink since then.
+    pub sink: BlockId,
 }
 
 impl World {
@@ -71,18 +98,23 @@ impl World {
     ///
     /// # Errors
     /// What is wrong with the network's configuration.
-    pub fn start(executor: &Executor, config: WorldConfig) -> Result<Rc<Self>, NetworkError> {
+    pub fn start(
+        executor: &Executor,
+        config: WorldConfig,
+        interposer: Box<dyn Interposer>,
+    ) -> Result<Rc<Self>, NetworkError> {
         let streams = Streams::new(config.network.seed);
         let network = Network::new(config.network)?;
         let world = Rc::new(Self {
             executor: executor.clone(),
             streams,
-            refuse_until: RefCell::new(vec![Duration::ZERO; network.node_count()]),
             network: RefCell::new(network),
-            trace: RefCell::new(Trace::new(config.keep_trace)),
+            trace: RefCell::new(Trace::new(config.trace_to)),
             connections: RefCell::default(),
-            faults: RefCell::new(config.request_faults),
-            counters: RefCell::default(),
+            interposer: RefCell::new(interposer),
+            clients: RefCell::default(),
+            sinks: RefCell::default(),
+            watched_nodes: config.watched_nodes,
             client_latency: config.client_latency,
         });
         executor.spawn(Rc::clone(&world).drive());
@@ -104,14 +136,50 @@ impl World {
         self.trace.borrow_mut().record(self.executor.now(), record);
     }
 
-    /// What happened so far at the nodes' services.
-    pub fn counters(&self) -> Counters {
-        *self.counters.borrow()
+    /// What client number `client` has asked so far.
+    pub fn counters(&self, client: u32) -> Counters {
+        self.clients.borrow().get(&client).map_or(Counters::default(), |counts| counts.asked)
     }
 
-    /// Takes the trace out, at the end of the run; what happens later is not recorded.
-    pub fn take_trace(&self) -> Trace {
-        self.trace.replace(Trace::new(false))
+    /// The hash over everything that happened so far.
+    pub fn trace_hash(&self) -> Hash {
+        self.trace.borrow().hash()
+    }
+
+    /// Every move of the sinks of the watched nodes so far, oldest first.
+    pub fn sinks(&self) -> Ref<'_, [SinkMoved]> {
+        Ref::map(self.sinks.borrow(), Vec::as_slice)
+    }
+
+    fn fate_of_attempt(&self, client: u32, node: usize) -> AttemptFate {
+        let attempt = {
+            let mut clients = self.clients.borrow_mut();
+            let counts = clients.entry(client).or_default();
+            counts.attempts += 1;
+            counts.attempts
+        };
+        let (now, chain_blocks) = (self.executor.now(), self.chain_blocks(node));
+        let attempt = Attempt { client, node: node as u32, attempt, now, chain_blocks };
+        let fate = self.interposer.borrow_mut().on_attempt(&attempt);
+        self.record_notes();
+        fate
+    }
+
+    /// What the interposer did enters the trace.
+    fn record_notes(&self) {
+        while let Some(text) = {
+            let mut interposer = self.interposer.borrow_mut();
+            interposer.take_note()
+        } {
+            self.record(Record::Fault { text });
+        }
+    }
+
+    fn next_session(&self, client: u32) -> u64 {
+        let mut clients = self.clients.borrow_mut();
+        let counts = clients.entry(client).or_default();
+        counts.sessions += 1;
+        counts.sessions
     }
 
     fn network_mut(&self) -> RefMut<'_, Network> {
@@ -138,12 +206,12 @@ impl World {
             StepKind::BlockMined { node, block, change } => {
                 let hash = self.network().store().dag().hash(*block);
                 self.record(Record::BlockMined { node: number(*node), block: block.0, hash });
-                self.notify(*node, change);
+                self.on_change(*node, change);
             }
             StepKind::BlockArrived { node, block, change } => {
                 self.record(Record::BlockArrived { node: number(*node), block: block.0, waits: change.is_none() });
                 if let Some(change) = change {
-                    self.notify(*node, change);
+                    self.on_change(*node, change);
                 }
             }
             StepKind::DeliveryHeld { delivery, .. } => {
@@ -154,5 +222,16 @@ impl World {
                 self.record(Record::CutHealed { cut: number(*cut), released: number(*released) });
             }
         }
+    }
+
+    fn on_change(&self, node: usize, change: &SinkChange) {
+        let node_number = node as u32;
+        if let Some(sink) = change.added.last()
+            && self.watched_nodes.contains(&node_number)
+        {
+            let moved = SinkMoved { at: self.executor.now(), node: node_number, sink: *sink };
+            self.sinks.borrow_mut().push(moved);
+        }
+        self.notify(node, change);
     }
 }

@@ -3,26 +3,31 @@
 //! As in the node (`workflow-rpc` server, `kaspa-wrpc-server`): one request at a time, and while it is served nothing
 //! else leaves the connection; then the notifications that queued up, then the reply. What a reply says was true when
 //! its request was taken up. A subscription is live after its reply and dies with the connection.
+//!
+//! Every message passes the world's [`Interposer`](super::interposer::Interposer), which may lose, delay, repeat or
+//! change it.
 
 use std::{
-    collections::VecDeque,
-    future::poll_fn,
+    collections::{BTreeMap, VecDeque},
+    future::{Future, poll_fn},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use bridge::wire::Request;
+use bridge::wire::{Operation, Request};
 use bytes::Bytes;
 use futures_util::{SinkExt, Stream};
 use tokio_tungstenite::{
     WebSocketStream, accept_async_with_config,
-    tungstenite::{Message, protocol::WebSocketConfig},
+    tungstenite::{Message as Frame, protocol::WebSocketConfig},
 };
 
 use super::{
     World,
+    executor::Sleep,
+    interposer::{Message, MessageFate, MessageKind},
     link::{Endpoint, LinkControl},
 };
 use crate::{
@@ -36,37 +41,10 @@ const SERVICE_TIME_US: (u64, u64) = (300, 3_000);
 /// Most bytes read at a time: requests are small, and tungstenite clears that much before every read.
 const READ_BUFFER_BYTES: usize = 1 << 10;
 
-/// A fault that strikes when a certain request has reached its node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestFault {
-    /// Which GetVirtualChainFromBlockV2 request of the run it strikes, counted from 1.
-    pub chain_request: u64,
-    /// What happens to the connection.
-    pub kind: RequestFaultKind,
-    /// How long the node refuses new connections afterwards.
-    pub refuse_for: Duration,
-}
-
-/// What a [`RequestFault`] does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RequestFaultKind {
-    /// The node closes the connection without a reply.
-    Close,
-    /// The reply breaks off after so many bytes, with a reset.
-    CutReply {
-        /// Bytes of it that arrive.
-        bytes: usize,
-    },
-    /// The connection is reset without a reply.
-    Reset,
-    /// The connection goes silent: no reply, no end.
-    Silence,
-}
-
 /// A connection as the rest of the world sees it.
 #[derive(Default)]
 pub(super) struct Connection {
+    client: u32,
     node: usize,
     open: bool,
     subscriptions: Subscriptions,
@@ -75,9 +53,9 @@ pub(super) struct Connection {
 }
 
 impl World {
-    pub(super) fn new_connection(&self, node: usize) -> usize {
+    pub(super) fn new_connection(&self, client: u32, node: usize) -> usize {
         let mut connections = self.connections.borrow_mut();
-        connections.push(Connection { node, ..Connection::default() });
+        connections.push(Connection { client, node, ..Connection::default() });
         connections.len() - 1
     }
 
@@ -85,10 +63,6 @@ impl World {
         let mean_us = u64::try_from(self.client_latency.as_micros()).unwrap_or(u64::MAX);
         let mut stream = self.streams.stream("client latency", connection as u64);
         Duration::from_micros(mean_us / 2 + stream.below(mean_us.saturating_add(1)))
-    }
-
-    pub(super) fn refuses(&self, node: usize) -> bool {
-        self.executor.now() < self.refuse_until.borrow()[node]
     }
 
     /// Queues the notifications of a change for every connection of the node that subscribed to them.
@@ -104,27 +78,31 @@ impl World {
             }
         }
     }
-
-    /// The fault planned for the chain request that has just arrived.
-    fn fault_for(&self, request: &Request) -> Option<RequestFault> {
-        let mut counters = self.counters.borrow_mut();
-        counters.requests += 1;
-        if !matches!(request, Request::GetVirtualChainFromBlockV2 { .. }) {
-            return None;
-        }
-        counters.chain_requests += 1;
-        let number = counters.chain_requests;
-        self.faults.borrow().iter().find(|fault| fault.chain_request == number).cloned()
-    }
 }
 
 /// Serves one connection until it ends.
-pub(super) async fn serve(world: Rc<World>, connection: usize, endpoint: Endpoint, control: LinkControl) {
+pub(super) async fn serve(world: Rc<World>, connection: usize, session: u64, endpoint: Endpoint, control: LinkControl) {
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
     let socket = accept_async_with_config(endpoint, Some(config)).await;
     if let Ok(socket) = socket {
-        world.connections.borrow_mut()[connection].open = true;
-        Service { world: Rc::clone(&world), connection, control, socket }.run().await;
+        let (client, node) = {
+            let mut connections = world.connections.borrow_mut();
+            connections[connection].open = true;
+            (connections[connection].client, connections[connection].node)
+        };
+        let service = Service {
+            world: Rc::clone(&world),
+            connection,
+            client,
+            node,
+            session,
+            control,
+            socket,
+            counts: Counts::default(),
+            held: BTreeMap::new(),
+            timer: None,
+        };
+        service.run().await;
         world.connections.borrow_mut()[connection] = Connection::default();
     }
     world.record(Record::ConnectionEnded { connection: connection as u32 });
@@ -133,15 +111,32 @@ pub(super) async fn serve(world: Rc<World>, connection: usize, endpoint: Endpoin
 struct Service {
     world: Rc<World>,
     connection: usize,
+    client: u32,
+    node: usize,
+    session: u64,
     control: LinkControl,
     socket: WebSocketStream<Endpoint>,
+    counts: Counts,
+    /// Messages held back, by the time at which they leave and a running number.
+    held: BTreeMap<(Duration, u64), Vec<u8>>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// Messages of the session so far, and parcels held back.
+#[derive(Default)]
+struct Counts {
+    requests: u64,
+    replies: u64,
+    notifications: u64,
+    held: u64,
 }
 
 /// What a service wakes up for.
 enum Work {
+    Ended,
+    Held(Vec<u8>),
     Notifications,
     Request(Bytes),
-    Ended,
 }
 
 /// Whether the connection goes on.
@@ -153,16 +148,16 @@ enum Outcome {
 
 impl Service {
     async fn run(mut self) {
-        let node = self.world.connections.borrow()[self.connection].node;
         let mut service_times = self.world.streams.stream("service time", self.connection as u64);
         loop {
             let outcome = match poll_fn(|context| self.poll_work(context)).await {
                 Work::Ended => Outcome::Ended,
+                Work::Held(frame) => self.send(frame).await,
                 Work::Notifications => self.send_notifications().await,
                 Work::Request(frame) => {
                     let (least, most) = SERVICE_TIME_US;
                     let service_time = Duration::from_micros(least + service_times.below(most - least));
-                    self.serve(node, &frame, service_time).await
+                    self.take_request(&frame, service_time).await
                 }
             };
             if outcome == Outcome::Ended {
@@ -180,36 +175,66 @@ impl Service {
             }
             state.waker = Some(context.waker().clone());
         }
-        match Pin::new(&mut self.socket).poll_next(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(Message::Binary(frame)))) => Poll::Ready(Work::Request(frame)),
-            Poll::Ready(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {
-                context.waker().wake_by_ref();
-                Poll::Pending
-            }
-            Poll::Ready(_) => Poll::Ready(Work::Ended),
+        if let Some(frame) = self.poll_held(context) {
+            return Poll::Ready(Work::Held(frame));
+        }
+        loop {
+            return match Pin::new(&mut self.socket).poll_next(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Some(Ok(Frame::Binary(frame)))) => Poll::Ready(Work::Request(frame)),
+                Poll::Ready(Some(Ok(Frame::Ping(_) | Frame::Pong(_)))) => continue,
+                Poll::Ready(_) => Poll::Ready(Work::Ended),
+            };
         }
     }
 
-    async fn serve(&mut self, node: usize, frame: &[u8], service_time: Duration) -> Outcome {
-        let connection = self.connection as u32;
+    /// The next held message that is due; otherwise arms the timer for it.
+    fn poll_held(&mut self, context: &mut Context<'_>) -> Option<Vec<u8>> {
+        let (leaves_at, _) = *self.held.first_key_value()?.0;
+        let mut timer = Box::pin(self.world.executor().sleep_until(leaves_at));
+        if timer.as_mut().poll(context).is_ready() {
+            return self.held.pop_first().map(|(_, frame)| frame);
+        }
+        self.timer = Some(timer);
+        None
+    }
+
+    async fn take_request(&mut self, frame: &[u8], service_time: Duration) -> Outcome {
         let (bytes, hash) = (frame.len() as u32, digest(frame));
-        self.world.record(Record::FrameToNode { connection, bytes, digest: hash });
-        let Ok((_, request)) = Request::parse(frame) else { return Outcome::Ended };
-        let fault = self.world.fault_for(&request);
-        let answer = self.world.network_mut().answer_frame(node, frame);
+        self.world.record(Record::FrameToNode { connection: self.connection as u32, bytes, digest: hash });
+        let Ok((id, request)) = Request::parse(frame) else { return Outcome::Ended };
+        self.counts.requests += 1;
+        let kind = MessageKind::Request { id, operation: request.operation() };
+        match self.interpose(kind, self.counts.requests, frame) {
+            MessageFate::Pass => self.answer(frame, id, &request, service_time).await,
+            MessageFate::CloseSession => self.close().await,
+            MessageFate::Replace(parcels) => {
+                for parcel in parcels {
+                    self.world.executor().sleep(parcel.after).await;
+                    if self.answer(&parcel.bytes, id, &request, service_time).await == Outcome::Ended {
+                        return Outcome::Ended;
+                    }
+                }
+                Outcome::Served
+            }
+        }
+    }
+
+    async fn answer(&mut self, frame: &[u8], id: u64, request: &Request, service_time: Duration) -> Outcome {
+        self.world.count_request(self.client, request);
+        let answer = self.world.network_mut().answer_frame(self.node, frame);
         self.world.executor().sleep(service_time).await;
-        if let Some(fault) = fault
-            && self.strike(node, &fault) == Outcome::Ended
-        {
+        let Answer::Reply(reply) = answer else { return Outcome::Ended };
+        if self.send_notifications().await == Outcome::Ended {
             return Outcome::Ended;
         }
-        let Answer::Reply(reply) = answer else { return Outcome::Ended };
-        if self.send_notifications().await == Outcome::Ended || self.send(reply).await == Outcome::Ended {
+        self.counts.replies += 1;
+        let kind = MessageKind::Reply { id, operation: request.operation() };
+        if self.hand_on(kind, self.counts.replies, reply).await == Outcome::Ended {
             return Outcome::Ended;
         }
         let mut connections = self.world.connections.borrow_mut();
-        match &request {
+        match request {
             Request::Subscribe(scope) => connections[self.connection].subscriptions.apply(scope, true),
             Request::Unsubscribe(scope) => connections[self.connection].subscriptions.apply(scope, false),
             _ => {}
@@ -217,42 +242,60 @@ impl Service {
         Outcome::Served
     }
 
-    /// Injures the connection; the reply may still be sent into what is left of it.
-    fn strike(&mut self, node: usize, fault: &RequestFault) -> Outcome {
-        let refuse_until = self.world.executor().now() + fault.refuse_for;
-        self.world.refuse_until.borrow_mut()[node] = refuse_until;
-        self.world.counters.borrow_mut().broken_in_flight += 1;
-        let text = format!("{:?}, then refuses connections for {:?}", fault.kind, fault.refuse_for);
-        self.world.record(Record::Fault { connection: self.connection as u32, text });
-        match fault.kind {
-            RequestFaultKind::Close => Outcome::Ended,
-            RequestFaultKind::CutReply { bytes } => {
-                self.control.cut_after(bytes);
-                Outcome::Served
+    async fn send_notifications(&mut self) -> Outcome {
+        loop {
+            let frame = self.world.connections.borrow_mut()[self.connection].outbox.pop_front();
+            let Some(frame) = frame else { return Outcome::Served };
+            self.counts.notifications += 1;
+            if self.hand_on(MessageKind::Notification, self.counts.notifications, frame).await == Outcome::Ended {
+                return Outcome::Ended;
             }
-            RequestFaultKind::Reset => {
-                self.control.reset();
-                Outcome::Ended
-            }
-            RequestFaultKind::Silence => {
-                self.control.go_silent();
+        }
+    }
+
+    /// Sends a message as the interposer decides.
+    async fn hand_on(&mut self, kind: MessageKind, number: u64, frame: Vec<u8>) -> Outcome {
+        match self.interpose(kind, number, &frame) {
+            MessageFate::Pass => self.send(frame).await,
+            MessageFate::CloseSession => self.close().await,
+            MessageFate::Replace(parcels) => {
+                for parcel in parcels {
+                    if parcel.after.is_zero() {
+                        if self.send(parcel.bytes).await == Outcome::Ended {
+                            return Outcome::Ended;
+                        }
+                    } else {
+                        self.counts.held += 1;
+                        let leaves_at = self.world.executor().now() + parcel.after;
+                        self.held.insert((leaves_at, self.counts.held), parcel.bytes);
+                    }
+                }
                 Outcome::Served
             }
         }
     }
 
-    async fn send_notifications(&mut self) -> Outcome {
-        loop {
-            let frame = self.world.connections.borrow_mut()[self.connection].outbox.pop_front();
-            match frame {
-                None => return Outcome::Served,
-                Some(frame) => {
-                    if self.send(frame).await == Outcome::Ended {
-                        return Outcome::Ended;
-                    }
-                }
-            }
-        }
+    fn interpose(&self, kind: MessageKind, number: u64, bytes: &[u8]) -> MessageFate {
+        let message = Message {
+            client: self.client,
+            node: self.node as u32,
+            session: self.session,
+            kind,
+            number,
+            now: self.world.executor().now(),
+            chain_blocks: self.world.chain_blocks(self.node),
+            bytes,
+        };
+        let fate = self.world.interposer.borrow_mut().on_message(&message, &self.control);
+        self.world.record_notes();
+        fate
+    }
+
+    /// Says good-bye as a node does that is shut down.
+    async fn close(&mut self) -> Outcome {
+        // The far side may be gone already; the connection ends either way.
+        let _ = self.socket.close(None).await;
+        Outcome::Ended
     }
 
     async fn send(&mut self, frame: Vec<u8>) -> Outcome {
@@ -262,9 +305,23 @@ impl Service {
             digest: digest(&frame),
         };
         self.world.record(record);
-        match self.socket.send(Message::Binary(frame.into())).await {
+        match self.socket.send(Frame::Binary(frame.into())).await {
             Ok(()) => Outcome::Served,
             Err(_) => Outcome::Ended,
         }
+    }
+}
+
+impl World {
+    fn count_request(&self, client: u32, request: &Request) {
+        let mut clients = self.clients.borrow_mut();
+        let counters = &mut clients.entry(client).or_default().asked;
+        counters.requests += 1;
+        counters.chain_requests += u64::from(request.operation() == Operation::GetVirtualChainFromBlockV2);
+    }
+
+    /// Chain blocks on a node's selected chain, genesis not counted.
+    pub(super) fn chain_blocks(&self, node: usize) -> u64 {
+        (self.network().node(node).chain().len() as u64).saturating_sub(1)
     }
 }
