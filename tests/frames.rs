@@ -197,6 +197,152 @@ fn given_a_length_that_would_abort_the_decoder_when_verified_then_it_is_only_a_d
     assert!(report.differences[0].what.contains("announces"), "{}", report.differences[0].what);
 }
 
+/// A reply to operation `asked` with the given body in its outermost envelope, and the request that it answers.
+fn reply_with_body(asked: u8, body: &[u8]) -> String {
+    let id = 7_u64.to_le_bytes();
+    let request = [&[1][..], &id, &[asked], &2_u32.to_le_bytes(), &[1, 0]].concat();
+    let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+    let reply = [&[1][..], &id, &[0, 1, asked, 1], &length, body].concat();
+    line("c2s", &request) + &line("s2c", &reply)
+}
+
+fn notification_with_body(operation: u8, body: &[u8]) -> String {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    let inner = [&[1, 0, operation - 60, 0][..], &length(body), body].concat();
+    line("s2c", &[&[0, 0xff, 1, operation][..], &length(&inner), &inner].concat())
+}
+
+/// Operations of `kaspa-rpc-core` whose frames are verified.
+const VERIFIED: [u8; 17] = [3, 4, 110, 114, 115, 116, 120, 124, 126, 128, 129, 130, 131, 134, 138, 141, 151];
+
+/// Struct version, so many zeros, and a count of 4 billion items, bare and in an envelope.
+fn huge_counts() -> impl Iterator<Item = Vec<u8>> {
+    (0..120).flat_map(|zeros| {
+        let bare = [&[1, 0][..], &vec![0; zeros], &[0xff; 4]].concat();
+        let enveloped = [&[1, 0][..], &vec![0; zeros], &[4, 0, 0, 0], &[0xff; 4], &[4, 0, 0, 0], &[0xff; 4]].concat();
+        [bare, enveloped]
+    })
+}
+
+#[test]
+fn given_a_notification_of_any_number_when_it_has_a_huge_count_then_it_is_only_a_difference() {
+    for operation in 60..=68 {
+        for body in huge_counts() {
+            let report = verify(&notification_with_body(operation, &body));
+            // Where it is no count but part of a hash or a score, it is as good as any other.
+            let is_field = matches!((operation, body.len()), (62 | 63, 34) | (65 | 66, 10));
+            assert_eq!(report.differences.is_empty(), is_field, "notification {operation}: {}", hex::encode(body));
+        }
+    }
+}
+
+#[test]
+fn given_a_reply_to_any_operation_when_it_has_a_huge_count_then_nothing_passes_without_a_walk() {
+    let known = (0..=u8::MAX).filter(|code| borsh::from_slice::<RpcApiOps>(&[*code]).is_ok());
+    let mut refused = 0;
+    for operation in known {
+        for body in huge_counts() {
+            let report = verify(&reply_with_body(operation, &body));
+            let of_reply: Vec<_> = report.differences.iter().filter(|difference| difference.line == 2).collect();
+            if !VERIFIED.contains(&operation) {
+                let sentence = format!("replies of operation {operation} are not verified");
+                assert_eq!(of_reply.iter().map(|difference| &difference.what).collect::<Vec<_>>(), [&sentence]);
+                refused += 1;
+            } else if matches!(operation, 126 | 128 | 129 | 134 | 151) {
+                assert!(!of_reply.is_empty(), "reply {operation}: {}", hex::encode(body));
+            }
+        }
+    }
+    assert!(refused > 30 * 240, "{refused}");
+}
+
+#[test]
+fn given_a_request_of_any_operation_when_it_has_a_huge_count_then_nothing_unknown_passes() {
+    for operation in (0..=u8::MAX).filter(|code| borsh::from_slice::<RpcApiOps>(&[*code]).is_ok()) {
+        for body in huge_counts() {
+            let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+            let frame = [&[1][..], &7_u64.to_le_bytes(), &[operation], &length, &body].concat();
+            let report = verify(&line("c2s", &frame));
+            if !VERIFIED.contains(&operation) {
+                assert_eq!(
+                    report.differences.iter().map(|difference| difference.what.as_str()).collect::<Vec<_>>(),
+                    [format!("requests of operation {operation} are not verified")]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn given_a_kind_of_each_captured_frame_when_any_four_bytes_become_a_huge_number_then_it_is_only_a_difference() {
+    let mut seen = std::collections::BTreeSet::new();
+    let huge = |frame: &[u8], from: usize| {
+        let mut frame = frame.to_vec();
+        frame[from..from + 4].fill(0xff);
+        frame
+    };
+    let places = |frame: &[u8], first: usize| first..frame.len().saturating_sub(3).min(2_500);
+    for (name, _) in CAPTURES {
+        let text = capture(name);
+        for (request, reply) in conversations(&text) {
+            // The largest have every list.
+            if reply.len() < 3_000 && seen.insert((reply[11], reply.len() / 400)) {
+                places(&reply, 13).for_each(|place| {
+                    verify(&format!("{request}\n{}", line("s2c", &huge(&reply, place))));
+                });
+            }
+        }
+        for (_, frame) in server_frames(&text).into_iter().filter(|(_, frame)| frame[0] == 0) {
+            if frame.len() < 3_000 && seen.insert((frame[3], frame.len() / 400)) {
+                places(&frame, 4).for_each(|place| {
+                    verify(&line("s2c", &huge(&frame, place)));
+                });
+            }
+        }
+    }
+    assert!(seen.len() > 20, "{}", seen.len());
+}
+
+#[test]
+fn given_a_transaction_with_a_huge_count_in_a_block_reply_when_verified_then_it_is_only_a_difference() {
+    let envelope = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_le_bytes()[..], bytes].concat();
+    let mut header = Header::from_precomputed_hash(Hash::default(), vec![]);
+    header.finalize();
+    let block = kaspa_rpc_core::RpcBlock { header: RpcHeader::from(&header), transactions: vec![], verbose_data: None };
+    let sound = encode::reply(7, Operation::GetBlock, &GetBlockResponse { block });
+    assert_eq!(verify(&conversation(&block_request(), &sound)).differences, []);
+    // Behind the header: transactions in an envelope, then verbose data in an envelope.
+    let Some((head, [4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0])) = sound.split_last_chunk::<13>() else {
+        panic!("an empty list of transactions, and no verbose data")
+    };
+    for inputs in [[0_u8; 4], [0xff; 4]] {
+        let transaction = [&[1, 0, 0, 0][..], &envelope(&inputs), &envelope(&[0; 4])].concat();
+        let transactions = [&[1, 0, 0, 0][..], &envelope(&transaction)].concat();
+        let block = [&head[13 + 4 + 2 + 4..], &envelope(&transactions), &[1, 0, 0, 0, 0]].concat();
+        let body = [&[1, 0][..], &envelope(&block)].concat();
+        let report = verify(
+            &(line("c2s", &block_request().encode(7)) + &line("s2c", &[&head[..13], &envelope(&body)].concat())),
+        );
+        assert_eq!(report.differences.len(), 1);
+        let is_refused_by_the_walk = report.differences[0].what.contains("announces");
+        assert_eq!(is_refused_by_the_walk, inputs == [0xff; 4], "{}", report.differences[0].what);
+    }
+}
+
+#[test]
+fn given_a_notification_of_changed_utxos_when_verified_then_its_bytes_agree_and_huge_lists_are_refused() {
+    use kaspa_rpc_core::{Notification, UtxosChangedNotification};
+    let frame = encode::notification(&Notification::UtxosChanged(UtxosChangedNotification::default()));
+    assert_eq!(verify(&line("s2c", &frame)).differences, []);
+    for place in [frame.len() - 4, frame.len() - 12] {
+        let mut doctored = frame.clone();
+        doctored[place..place + 4].fill(0xff);
+        let report = verify(&line("s2c", &doctored));
+        assert_eq!(report.differences.len(), 1);
+        assert!(report.differences[0].what.contains("UTXOs announces"), "{}", report.differences[0].what);
+    }
+}
+
 #[test]
 fn given_an_empty_file_when_verified_then_the_report_has_no_records() {
     assert_eq!(verify("\n\n"), FramesReport::default());

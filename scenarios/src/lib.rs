@@ -2,11 +2,13 @@
 //!
 //! | module | room for |
 //! |---|---|
-//! | [`scenario`] | named storms: a seed expands to everything a run needs |
+//! | [`scenario`] | named storms: a seed expands to a plan |
+//! | [`plan`] | everything that one run needs, as a file |
 //! | [`run`] | one run: a world, the real bridge, a consumer, the checkers |
 //! | [`consumer`] | what a consumer rebuilds from events alone |
 //! | [`check`] | the properties, one file each |
 //! | [`event_text`] | bridge events as lines |
+//! | [`fault`] | what goes wrong between a bridge and its nodes, one file each |
 //! | [`report`] | verdicts, figures, exit codes, JSON |
 //! | [`runner`] | threads and CPU time: the only part outside the determinism contract |
 //! | [`verify`] | reference data against our code |
@@ -14,6 +16,8 @@
 pub mod check;
 pub mod consumer;
 pub mod event_text;
+pub mod fault;
+pub mod plan;
 pub mod report;
 pub mod run;
 pub mod runner;

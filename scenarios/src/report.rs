@@ -3,15 +3,17 @@
 use kaspa_hashes::Hash;
 use serde::Serialize;
 
-use crate::{check::Failure, scenario::Scenario};
+use crate::check::Failure;
 
 /// Counts of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// Blocks mined.
     pub blocks: u64,
-    /// Chain blocks that the bridge delivered, those removed again included.
+    /// Chain blocks on the consumer's path at the end.
     pub chain_blocks: u64,
+    /// Chain blocks that the bridge delivered, those removed again included.
+    pub blocks_added: u64,
     /// Events of any kind that the bridge delivered.
     pub events: u64,
     /// Reorgs delivered.
@@ -20,8 +22,10 @@ pub struct Figures {
     pub max_reorg_depth: u64,
     /// Sessions that ended.
     pub disconnects: u64,
-    /// Of the faults, those that struck while a request was in flight.
+    /// Sessions that ended because of a fault while a request was in flight.
     pub disconnects_in_flight: u64,
+    /// Faults that struck.
+    pub faults: u64,
     /// Blocks below or at the finalized root.
     pub finalized: u64,
     /// GetVirtualChainFromBlockV2 requests.
@@ -91,13 +95,15 @@ pub fn exit_code<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> u8 {
 /// One run, finished.
 #[derive(Clone, Debug)]
 pub struct RunReport {
-    /// The scenario.
-    pub scenario: Scenario,
+    /// Name of the scenario.
+    pub scenario: String,
     /// The seed.
     pub seed: u64,
+    /// Identity of the plan.
+    pub plan_digest: Hash,
     /// How it ended.
     pub verdict: Verdict,
-    /// Hash over everything that happened; zero if the run panicked.
+    /// Hash over everything that happened; zero if the run did not come to its end.
     pub hash: Hash,
     /// Simulated time.
     pub sim_seconds: f64,
@@ -112,6 +118,7 @@ pub struct RunReport {
 struct JsonLine<'a> {
     scenario: &'a str,
     seed: u64,
+    plan: String,
     verdict: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<String>,
@@ -120,11 +127,13 @@ struct JsonLine<'a> {
     cpu_seconds: f64,
     blocks: u64,
     chain_blocks: u64,
+    blocks_added: u64,
     events: u64,
     reorgs: u64,
     max_reorg_depth: u64,
     disconnects: u64,
     disconnects_in_flight: u64,
+    faults: u64,
     finalized: u64,
     chain_requests: u64,
 }
@@ -134,8 +143,9 @@ impl RunReport {
     pub fn to_json(&self) -> String {
         let figures = &self.figures;
         let line = JsonLine {
-            scenario: self.scenario.name(),
+            scenario: &self.scenario,
             seed: self.seed,
+            plan: self.plan_digest.to_string(),
             verdict: self.verdict.word(),
             explanation: self.verdict.explanation(),
             hash: self.hash.to_string(),
@@ -143,11 +153,13 @@ impl RunReport {
             cpu_seconds: self.cpu_seconds,
             blocks: figures.blocks,
             chain_blocks: figures.chain_blocks,
+            blocks_added: figures.blocks_added,
             events: figures.events,
             reorgs: figures.reorgs,
             max_reorg_depth: figures.max_reorg_depth,
             disconnects: figures.disconnects,
             disconnects_in_flight: figures.disconnects_in_flight,
+            faults: figures.faults,
             finalized: figures.finalized,
             chain_requests: figures.chain_requests,
         };

@@ -14,9 +14,10 @@ use rustix::time::{ClockId, clock_gettime};
 use sim::trace::Entry;
 
 use crate::{
+    plan::Plan,
     report::{Figures, RunReport, Verdict},
     run::{self, EventTap, Outcome, Untouched},
-    scenario::{RunSpec, Scenario},
+    scenario::Scenario,
 };
 
 /// One run to do.
@@ -35,7 +36,7 @@ pub struct Job {
 impl Job {
     /// Does the job.
     pub fn run(&self) -> RunReport {
-        let expand = || self.scenario.expand(self.seed, self.seconds);
+        let expand = || self.scenario.plan(self.seed, self.seconds);
         let Traced { mut report, trace } = run_on_fresh_thread(expand(), self.check, Box::new(Untouched));
         if self.check {
             let second = run_on_fresh_thread(expand(), true, Box::new(Untouched));
@@ -56,20 +57,26 @@ pub struct Traced {
     pub trace: Vec<Entry>,
 }
 
-/// Runs `spec` on a thread of its own and turns a panic into a verdict.
-pub fn run_on_fresh_thread(mut spec: RunSpec, keep_trace: bool, tap: Box<dyn EventTap>) -> Traced {
-    spec.world.keep_trace = keep_trace;
-    let (scenario, seed) = (spec.scenario, spec.seed);
+/// Runs `plan` on a thread of its own and turns a panic into a verdict.
+pub fn run_on_fresh_thread(plan: Plan, keep_trace: bool, tap: Box<dyn EventTap>) -> Traced {
+    let (sender, receiver) = mpsc::channel();
+    let report = run_with_listener(plan, keep_trace.then_some(sender), tap);
+    Traced { report, trace: receiver.into_iter().collect() }
+}
+
+/// As [`run_on_fresh_thread`], but everything that happens goes to `trace_to` as it happens; what was sent before a
+/// panic is not lost.
+pub fn run_with_listener(plan: Plan, trace_to: Option<mpsc::Sender<Entry>>, tap: Box<dyn EventTap>) -> RunReport {
+    let (scenario, seed, plan_digest) = (plan.scenario.clone(), plan.seed.0, plan.digest());
     #[expect(clippy::disallowed_methods, reason = "every simulation needs a fresh thread")]
     let worker = thread::spawn(move || {
         let before = thread_cpu_seconds();
-        let outcome = run::run(spec, tap);
+        let outcome = run::run(plan, trace_to, tap);
         (outcome, thread_cpu_seconds() - before)
     });
     let (outcome, cpu_seconds) = worker.join().unwrap_or_else(|panic| (panicked(panic.as_ref()), 0.0));
-    let Outcome { verdict, hash, simulated, figures, trace } = outcome;
-    let sim_seconds = simulated.as_secs_f64();
-    Traced { report: RunReport { scenario, seed, verdict, hash, sim_seconds, cpu_seconds, figures }, trace }
+    let Outcome { verdict, hash, simulated, figures } = outcome;
+    RunReport { scenario, seed, plan_digest, verdict, hash, sim_seconds: simulated.as_secs_f64(), cpu_seconds, figures }
 }
 
 /// Does `jobs` on `threads` threads and hands the reports over in the order of the jobs, each as soon as all before it
@@ -125,7 +132,6 @@ fn panicked(panic: &(dyn Any + Send)) -> Outcome {
         hash: Hash::default(),
         simulated: std::time::Duration::ZERO,
         figures: Figures::default(),
-        trace: Vec::new(),
     }
 }
 

@@ -1,79 +1,67 @@
 //! The named storms: what each does to the network and the bridge, and what a run must have seen to mean anything.
 
-use std::time::Duration;
-
 use sim::{
-    gossip::{Cut, Heal},
-    network::NetworkConfig,
     params::ParameterSet,
-    random::Streams,
+    random::{Stream, Streams},
     workload::WorkloadConfig,
-    world::{
-        WorldConfig,
-        service::{RequestFault, RequestFaultKind},
-    },
 };
 
-use crate::report::Figures;
+use crate::{
+    fault::{
+        AcceptThenClose, BlackHole, CloseSession, CutReply, Drawn, Fault, Fin, HalfOpen, HangingConnect, LostReply,
+        PlannedFault, RefusedConnect, Reset, Trigger,
+    },
+    plan::{self, Plan, PlannedBridge, PlannedCut, PlannedHeal, Seed, Topology},
+    report::Figures,
+};
 
 /// Miners, one per node.
 const NODES: usize = 8;
 
 /// Mean time that a block takes from node to node.
-const MEAN_DELAY: Duration = Duration::from_millis(400);
+const MEAN_DELAY_MS: u64 = 400;
 
 /// Mean one-way latency between the bridge and its node.
-const CLIENT_LATENCY: Duration = Duration::from_millis(20);
+const CLIENT_LATENCY_MS: u64 = 20;
 
 /// Transactions in 1,000 blocks; at most one in a block.
 const TRANSACTIONS_PER_THOUSAND_BLOCKS: u32 = 600;
 
 /// The node that the bridge follows.
-const FOLLOWED_NODE: usize = 0;
+const FOLLOWED_NODE: u32 = 0;
 
 /// Length of a run unless told otherwise.
 pub const DEFAULT_SECONDS: u64 = 120;
 
-/// Chain blocks that the losing side of a cut has grown when it heals: with three eighths of the hash power, 13 to 27
-/// seconds. Its blue score stays below the finality depth of parameter set `storm`.
-const CUT_CHAIN_BLOCKS: (u64, u64) = (23, 28);
+/// Chain blocks that the followed side of a cut has grown at least when it heals.
+const CUT_CHAIN_BLOCKS: (u64, u64) = (21, 24);
+
+/// Time from the start of one cut to the start of the next: the losing side grows about one and a half chain blocks a
+/// second, and needs some seconds to adopt the other side's chain.
+const CUT_SPACING_MS: u64 = 45_000;
 
 /// A named storm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// The node resets, closes, cuts short or forgets connections while a request is in flight.
     Disconnect,
+    /// Every kind of fault, some kinds in each run.
+    Faults,
     /// The followed node is cut off with the smaller part of the hash power, again and again.
     Reorg,
     /// Nothing goes wrong.
     Steady,
 }
 
-/// Everything that one run needs.
-#[derive(Clone, Debug)]
-pub struct RunSpec {
-    /// The scenario it came from.
-    pub scenario: Scenario,
-    /// The seed it came from.
-    pub seed: u64,
-    /// The simulated world.
-    pub world: WorldConfig,
-    /// The node that the bridge follows.
-    pub followed_node: usize,
-    /// Finality depth of the network, in blue score.
-    pub finality_depth: u64,
-    /// Time in which blocks are mined and faults strike.
-    pub storm: Duration,
-}
-
 impl Scenario {
     /// All of them, in the order in which they are run.
-    pub const ALL: [Self; 3] = [Self::Steady, Self::Disconnect, Self::Reorg];
+    pub const ALL: [Self; 4] = [Self::Steady, Self::Disconnect, Self::Reorg, Self::Faults];
 
     /// Name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Disconnect => "disconnect",
+            Self::Faults => "faults",
             Self::Reorg => "reorg",
             Self::Steady => "steady",
         }
@@ -82,7 +70,8 @@ impl Scenario {
     /// One line for `dagstorm list`.
     pub fn summary(self) -> &'static str {
         match self {
-            Self::Disconnect => "connections break while a request is in flight; the node refuses for a while",
+            Self::Disconnect => "connections break while a request is in flight, and again on the way back",
+            Self::Faults => "every kind of fault on connections and messages, some kinds in each run",
             Self::Reorg => "the followed node is cut off with the smaller part of the miners, then joined again",
             Self::Steady => "nothing goes wrong",
         }
@@ -93,29 +82,33 @@ impl Scenario {
         Self::ALL.into_iter().find(|scenario| scenario.name() == name)
     }
 
-    /// Expands a seed to everything that the run needs.
-    pub fn expand(self, seed: u64, seconds: u64) -> RunSpec {
+    /// Expands a seed to a plan.
+    pub fn plan(self, seed: u64, seconds: u64) -> Plan {
         let streams = Streams::new(seed);
-        let storm = Duration::from_secs(seconds);
-        let parameters = ParameterSet::storm();
-        let finality_depth = parameters.finality_depth;
-        let mut network = NetworkConfig {
-            seed,
-            parameters,
-            hash_shares: vec![1; NODES],
-            mean_delay: MEAN_DELAY,
+        let storm_ms = seconds.saturating_mul(1_000);
+        let mut plan = Plan {
+            version: plan::VERSION,
+            scenario: self.name().to_owned(),
+            seed: Seed(seed),
+            storm_ms,
+            parameters: ParameterSet::storm(),
+            topology: Topology {
+                hash_shares: vec![1; NODES],
+                mean_delay_ms: MEAN_DELAY_MS,
+                client_latency_ms: CLIENT_LATENCY_MS,
+                cuts: Vec::new(),
+            },
             workload: WorkloadConfig::mixed(TRANSACTIONS_PER_THOUSAND_BLOCKS, 1),
-            cuts: Vec::new(),
-            mining_until: storm,
+            bridges: vec![PlannedBridge::to_node(FOLLOWED_NODE)],
+            faults: Vec::new(),
         };
-        let mut request_faults = Vec::new();
         match self {
             Self::Steady => {}
-            Self::Disconnect => request_faults = draw_request_faults(&streams, seconds),
-            Self::Reorg => network.cuts = draw_cuts(&streams, storm),
+            Self::Disconnect => plan.faults = draw_disconnects(&streams, storm_ms),
+            Self::Faults => plan.faults = draw_faults(&streams, storm_ms),
+            Self::Reorg => plan.topology.cuts = draw_cuts(&streams, storm_ms),
         }
-        let world = WorldConfig { network, client_latency: CLIENT_LATENCY, request_faults, keep_trace: false };
-        RunSpec { scenario: self, seed, world, followed_node: FOLLOWED_NODE, finality_depth, storm }
+        plan
     }
 
     /// The gates that a run did not pass: without them a green run would mean nothing.
@@ -134,47 +127,87 @@ impl Scenario {
             Self::Disconnect => {
                 gate("disconnects while a request is in flight", figures.disconnects_in_flight, 1);
             }
+            Self::Faults => gate("faults that struck", figures.faults, 1),
             Self::Reorg => gate("blocks removed by the deepest reorg", figures.max_reorg_depth, 20),
         }
         missed
     }
 }
 
-/// About one fault in twelve seconds: the bridge asks about three times a second.
-fn draw_request_faults(streams: &Streams, seconds: u64) -> Vec<RequestFault> {
-    let count = (seconds / 12).max(1);
-    let last_request = (seconds * 2).max(12);
-    let mut faults: Vec<RequestFault> = (0..count)
-        .map(|number| {
-            let mut stream = streams.stream("request fault", number);
-            let kind = match stream.below(4) {
-                0 => RequestFaultKind::Close,
-                1 => RequestFaultKind::CutReply { bytes: stream.below(1_500) as usize },
-                2 => RequestFaultKind::Reset,
-                _ => RequestFaultKind::Silence,
-            };
-            let refuse_for = Duration::from_millis(stream.below(2) * stream.below(3_000));
-            RequestFault { chain_request: 1 + stream.below(last_request), kind, refuse_for }
-        })
-        .collect();
-    faults.sort_by_key(|fault| fault.chain_request);
-    faults.dedup_by_key(|fault| fault.chain_request);
+/// Two faults in twelve seconds: one strikes a waiting request, the other the attempt to come back, or the handshake.
+fn draw_disconnects(streams: &Streams, storm_ms: u64) -> Vec<PlannedFault> {
+    /// The session dies at once.
+    const BREAKS: [fn(&mut Stream) -> Fault; 4] = [
+        |stream| Fault::CloseSession(CloseSession::draw(stream)),
+        |stream| Fault::CutReply(CutReply::draw(stream)),
+        |stream| Fault::Fin(Fin::draw(stream)),
+        |stream| Fault::Reset(Reset::draw(stream)),
+    ];
+    /// The session dies when the bridge loses patience.
+    const SILENCES: [fn(&mut Stream) -> Fault; 3] = [
+        |stream| Fault::BlackHole(BlackHole::draw(stream)),
+        |stream| Fault::HalfOpen(HalfOpen::draw(stream)),
+        |stream| Fault::LostReply(LostReply::draw(stream)),
+    ];
+    /// Something is in the way of the next session.
+    const OBSTACLES: [fn(&mut Stream) -> Fault; 3] = [
+        |stream| Fault::AcceptThenClose(AcceptThenClose::draw(stream)),
+        |stream| Fault::HangingConnect(HangingConnect::draw(stream)),
+        |stream| Fault::RefusedConnect(RefusedConnect::draw(stream)),
+    ];
+    let pairs = u32::try_from(storm_ms / 12_000).unwrap_or(u32::MAX).max(1);
+    let mut faults = Vec::new();
+    for pair in 0..pairs {
+        let mut stream = streams.stream("disconnect", u64::from(pair));
+        let share_ms = (storm_ms / u64::from(pairs)).max(1);
+        // The first second is the handshake's: a session that dies there has not begun.
+        let at_ms = (share_ms * u64::from(pair) + stream.below(share_ms)).max(1_000.min(storm_ms / 2));
+        let when = Trigger { time_ms: Some(at_ms), ..Trigger::default() };
+        // A silence costs a request timeout, in which nothing else can happen: it comes last.
+        let is_last = pair + 1 == pairs && pairs > 1;
+        let kinds: &[fn(&mut Stream) -> Fault] = if is_last { &SILENCES } else { &BREAKS };
+        let strike = kinds[stream.below(kinds.len() as u64) as usize](&mut stream);
+        faults.push(PlannedFault { id: 2 * pair, bridge: 0, when, what: strike });
+        let obstacle = if stream.chance(1, 2) {
+            OBSTACLES[stream.below(OBSTACLES.len() as u64) as usize](&mut stream)
+        } else {
+            // The next session dies too, somewhere in its handshake.
+            Fault::Reset(Reset::draw(&mut stream))
+        };
+        faults.push(PlannedFault { id: 2 * pair + 1, bridge: 0, when, what: obstacle });
+    }
     faults
 }
 
-/// Cuts that follow one another with time to heal in between.
-fn draw_cuts(streams: &Streams, storm: Duration) -> Vec<Cut> {
-    let spacing = Duration::from_secs(40);
+/// Swarm: half of the kinds exist in a run at all, each of these strikes up to four times.
+fn draw_faults(streams: &Streams, storm_ms: u64) -> Vec<PlannedFault> {
+    let mut faults = Vec::new();
+    for kind in 0..Fault::KINDS {
+        let mut stream = streams.stream("fault kind", kind as u64);
+        let strikes = if stream.chance(1, 2) { 1 + stream.below(4) } else { 0 };
+        for strike in 0..strikes {
+            // Keyed by kind and strike: another kind more or less shifts none of these draws.
+            let id = (kind * 8) as u32 + strike as u32;
+            let mut stream = streams.stream("fault", u64::from(id));
+            let when = Trigger { time_ms: Some(stream.below(storm_ms)), ..Trigger::default() };
+            faults.extend(Fault::draw(kind, &mut stream).map(|what| PlannedFault { id, bridge: 0, when, what }));
+        }
+    }
+    faults
+}
+
+/// Cuts that follow one another with time to heal in between. Two of eight miners lose against six.
+fn draw_cuts(streams: &Streams, storm_ms: u64) -> Vec<PlannedCut> {
     let mut cuts = Vec::new();
-    let mut at = Duration::from_secs(5);
-    while at + Duration::from_secs(30) <= storm {
+    let mut at_ms = 5_000;
+    while cuts.is_empty() || at_ms + CUT_SPACING_MS <= storm_ms {
         let mut stream = streams.stream("cut", cuts.len() as u64);
         let (least, most) = CUT_CHAIN_BLOCKS;
         let chain_blocks = least + stream.below(most - least + 1);
-        let side = vec![FOLLOWED_NODE, 1 + stream.below(3) as usize, 4 + stream.below(4) as usize];
-        let begin = at + Duration::from_millis(stream.below(5_000));
-        cuts.push(Cut { at: begin, side, heal: Heal::WhenChainGrew { node: FOLLOWED_NODE, chain_blocks } });
-        at += spacing;
+        let side = vec![FOLLOWED_NODE, 1 + stream.below(NODES as u64 - 1) as u32];
+        let heal = PlannedHeal::WhenChainGrew { node: FOLLOWED_NODE, chain_blocks };
+        cuts.push(PlannedCut { at_ms: at_ms + stream.below(5_000), side, heal });
+        at_ms += CUT_SPACING_MS;
     }
     cuts
 }

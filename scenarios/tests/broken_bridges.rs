@@ -1,18 +1,24 @@
 //! Bridges that are broken on purpose, each as a follower really was: the checkers must find every one of them. A checker
 //! that cannot fail is no checker.
 
-use bridge::{AcceptedTransaction, ChainRef, L1Event};
+use std::time::Duration;
+
+use bridge::{AcceptedTransaction, BlockAdded, ChainRef, L1Event, Reorg};
+use kaspa_hashes::Hash;
 use scenarios::{
+    check::{Checker, Context, economy::Economy},
+    consumer::Replica,
     report::{RunReport, Verdict},
     run::EventTap,
     runner::run_on_fresh_thread,
     scenario::Scenario,
 };
+use sim::network::Network;
 
 const SECONDS: u64 = 60;
 
 fn run_broken(scenario: Scenario, tap: impl EventTap + 'static) -> RunReport {
-    run_on_fresh_thread(scenario.expand(1, SECONDS), false, Box::new(tap)).report
+    run_on_fresh_thread(scenario.plan(1, SECONDS), false, Box::new(tap)).report
 }
 
 /// The name of the checker that failed.
@@ -54,6 +60,15 @@ fn sequence_mut(event: &mut L1Event) -> Option<&mut u64> {
     }
 }
 
+/// Keeps `path`, the block of index i at position i - 1, in step with the events.
+fn follow(path: &mut Vec<ChainRef>, event: &L1Event) {
+    match event {
+        L1Event::BlockAdded(added) => path.push(added.block),
+        L1Event::Reorg(reorg) => path.truncate(usize::try_from(reorg.fork.index).expect("short path")),
+        _ => {}
+    }
+}
+
 /// True at the `n`-th call with `true`, and only then.
 fn at(n: u32) -> impl FnMut(bool) -> bool + Send {
     let mut count = 0;
@@ -78,7 +93,7 @@ fn given_a_bridge_that_drops_one_added_block_when_run_then_the_path_is_broken() 
 
 #[test]
 fn given_a_bridge_that_stops_before_the_last_block_when_at_rest_then_it_never_arrives() {
-    let whole = run_broken(Scenario::Steady, renumbered(Some)).figures.chain_blocks;
+    let whole = run_broken(Scenario::Steady, renumbered(Some)).figures.blocks_added;
     let mut blocks = 0;
     let stops = move |event: L1Event| {
         blocks += u64::from(matches!(event, L1Event::BlockAdded(_)));
@@ -136,48 +151,238 @@ fn given_a_bridge_that_finalizes_its_tip_when_run_then_finality_is_too_early() {
 }
 
 #[test]
-fn given_a_bridge_that_never_finalizes_when_it_syncs_again_then_finality_is_late() {
-    let idles = |event: L1Event| (!matches!(event, L1Event::Finalized { .. })).then_some(event);
-    assert_eq!(failed_checker(&run_broken(Scenario::Disconnect, renumbered(idles))), "finality");
+fn given_a_bridge_that_finalizes_one_block_too_early_when_run_then_finality_is_too_early() {
+    let mut path: Vec<ChainRef> = Vec::new();
+    let hurries = move |event: L1Event| {
+        follow(&mut path, &event);
+        match event {
+            // The block of index i stands at position i - 1, so this is the child of the right one.
+            L1Event::Finalized { sequence, block } => {
+                Some(L1Event::Finalized { sequence, block: path[usize::try_from(block.index).expect("short path")] })
+            }
+            event => Some(event),
+        }
+    };
+    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(hurries))), "finality");
 }
 
 #[test]
-fn given_a_bridge_that_loses_or_swaps_transactions_when_at_rest_then_it_does_not_match_the_node() {
+fn given_a_bridge_that_never_finalizes_or_at_twice_the_depth_when_at_rest_then_finality_is_late() {
+    let idles = |event: L1Event| (!matches!(event, L1Event::Finalized { .. })).then_some(event);
+    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(idles))), "finality");
+    let mut tip_blue_score = 0;
+    let dawdles = move |event: L1Event| match event {
+        L1Event::BlockAdded(added) => {
+            tip_blue_score = added.block.blue_score;
+            Some(L1Event::BlockAdded(added))
+        }
+        L1Event::Finalized { block, .. } if tip_blue_score < block.blue_score + 400 => None,
+        event => Some(event),
+    };
+    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(dawdles))), "finality");
+}
+
+#[test]
+fn given_a_bridge_that_finalizes_a_block_twice_or_off_the_path_when_run_then_finality_is_broken() {
+    struct Repeats;
+    impl EventTap for Repeats {
+        fn pass(&mut self, event: L1Event) -> Vec<L1Event> {
+            match event {
+                L1Event::Finalized { sequence, block } => {
+                    let again = L1Event::Finalized { sequence: sequence + 1, block };
+                    vec![L1Event::Finalized { sequence, block }, again]
+                }
+                event => vec![event],
+            }
+        }
+    }
+    assert_eq!(failed_checker(&run_broken(Scenario::Steady, Repeats)), "finality");
+    let misses = |event: L1Event| match event {
+        L1Event::Finalized { sequence, mut block } => {
+            block.hash = Hash::default();
+            Some(L1Event::Finalized { sequence, block })
+        }
+        event => Some(event),
+    };
+    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(misses))), "finality");
+}
+
+#[test]
+fn given_a_bridge_that_rolls_back_below_the_root_when_run_then_finality_is_broken() {
+    struct DigsDeep(Vec<ChainRef>);
+    impl EventTap for DigsDeep {
+        fn pass(&mut self, event: L1Event) -> Vec<L1Event> {
+            follow(&mut self.0, &event);
+            let L1Event::Finalized { sequence, block } = event else { return vec![event] };
+            let fork_index = usize::try_from(block.index).expect("short path") - 2;
+            let above = &self.0[fork_index + 1..];
+            let reorg = Reorg {
+                sequence: sequence + 1,
+                fork: self.0[fork_index],
+                old_tip: above[above.len() - 1],
+                removed: above.iter().rev().map(|block| block.hash).collect(),
+            };
+            vec![L1Event::Finalized { sequence, block }, L1Event::Reorg(reorg)]
+        }
+    }
+    assert_eq!(failed_checker(&run_broken(Scenario::Steady, DigsDeep(Vec::new()))), "finality");
+}
+
+#[test]
+fn given_a_bridge_that_names_a_wrong_old_tip_when_it_rolls_back_then_the_path_is_broken() {
+    let forgets = |event: L1Event| match event {
+        L1Event::Reorg(mut reorg) => {
+            reorg.old_tip.hash = Hash::default();
+            Some(L1Event::Reorg(reorg))
+        }
+        event => Some(event),
+    };
+    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(forgets))), "path");
+}
+
+/// Hides everything up to the first finalized block and takes that for the anchor: a stream that is right in itself.
+#[derive(Default)]
+struct BeginsLate {
+    /// Blocks held back until the stream begins, the block of index i at position i - 1.
+    held: Vec<BlockAdded>,
+    anchor_index: Option<u64>,
+    sequence: u64,
+}
+
+impl BeginsLate {
+    fn shifted(&mut self, mut event: L1Event) -> L1Event {
+        let shift = self.anchor_index.unwrap_or(0);
+        match &mut event {
+            L1Event::BlockAdded(added) => added.block.index -= shift,
+            L1Event::Reorg(reorg) => {
+                reorg.fork.index -= shift;
+                reorg.old_tip.index -= shift;
+            }
+            L1Event::Finalized { block, .. } => block.index -= shift,
+            _ => {}
+        }
+        if let Some(sequence) = sequence_mut(&mut event) {
+            self.sequence += 1;
+            *sequence = self.sequence;
+        }
+        event
+    }
+}
+
+impl EventTap for BeginsLate {
+    fn pass(&mut self, event: L1Event) -> Vec<L1Event> {
+        match (self.anchor_index, event) {
+            (None, L1Event::BlockAdded(added)) => {
+                self.held.push(added);
+                Vec::new()
+            }
+            (None, L1Event::Reorg(reorg)) => {
+                self.held.truncate(usize::try_from(reorg.fork.index).expect("short path"));
+                Vec::new()
+            }
+            (None, L1Event::Finalized { block, .. }) => {
+                self.anchor_index = Some(block.index);
+                let held = self.held.split_off(usize::try_from(block.index).expect("short path"));
+                held.into_iter().map(|added| self.shifted(L1Event::BlockAdded(added))).collect()
+            }
+            (_, event) => vec![self.shifted(event)],
+        }
+    }
+}
+
+#[test]
+fn given_a_bridge_that_begins_late_when_at_rest_then_it_does_not_match_the_node() {
+    assert_eq!(failed_checker(&run_broken(Scenario::Steady, BeginsLate::default())), "matches-node");
+}
+
+#[test]
+fn given_a_bridge_that_changes_what_a_block_accepts_when_run_then_it_is_not_the_truth() {
     let of_blocks = |change: fn(&mut Vec<AcceptedTransaction>)| {
+        let mut fiftieth = at(50);
         renumbered(move |event| match event {
+            // One block only, which may well leave the chain again.
             L1Event::BlockAdded(mut added) => {
-                change(&mut added.accepted);
+                if fiftieth(added.accepted.len() > 1) {
+                    change(&mut added.accepted);
+                }
                 Some(L1Event::BlockAdded(added))
             }
             event => Some(event),
         })
     };
-    let loses = of_blocks(|accepted| drop(accepted.pop()));
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, loses)), "matches-node");
-    let swaps = of_blocks(|accepted| accepted.reverse());
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, swaps)), "matches-node");
+    let changes: [fn(&mut Vec<AcceptedTransaction>); 5] = [
+        |accepted| drop(accepted.pop()),
+        |accepted| accepted.reverse(),
+        |accepted| accepted[0].payload.clear(),
+        |accepted| accepted[1].subnetwork_id[0] ^= 1,
+        |accepted| accepted[1].acceptance_index += 1,
+    ];
+    for change in changes {
+        assert_eq!(failed_checker(&run_broken(Scenario::Steady, of_blocks(change))), "truth");
+    }
 }
 
 #[test]
-fn given_a_bridge_that_reports_a_wrong_score_when_at_rest_then_it_does_not_match_the_node() {
-    let rounds = |event: L1Event| match event {
-        L1Event::BlockAdded(mut added) => {
-            added.block.blue_score += 1;
-            Some(L1Event::BlockAdded(added))
+fn given_a_bridge_that_changes_a_field_of_a_block_when_run_then_it_is_not_the_truth() {
+    let changes: [fn(&mut BlockAdded); 5] = [
+        |added| added.block.blue_score += 1,
+        |added| added.daa_score += 1,
+        |added| added.timestamp_ms += 1,
+        |added| added.verified = false,
+        |added| added.block.hash = Hash::default(),
+    ];
+    for change in changes {
+        let mut fiftieth = at(50);
+        let changes_one = move |event: L1Event| match event {
+            L1Event::BlockAdded(mut added) => {
+                if fiftieth(true) {
+                    change(&mut added);
+                }
+                Some(L1Event::BlockAdded(added))
+            }
+            event => Some(event),
+        };
+        assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(changes_one))), "truth");
+    }
+}
+
+#[test]
+fn given_a_bridge_that_delivers_a_minute_late_when_run_then_nobody_held_its_chain_any_more() {
+    struct Late(Vec<L1Event>);
+    impl EventTap for Late {
+        fn pass(&mut self, event: L1Event) -> Vec<L1Event> {
+            self.0.push(event);
+            if self.0.len() < 500 { Vec::new() } else { std::mem::take(&mut self.0) }
         }
-        L1Event::Reorg(mut reorg) => {
-            reorg.old_tip.blue_score += 1;
-            // The anchor was never announced, so its score stays true.
-            reorg.fork.blue_score += u64::from(reorg.fork.index > 0);
-            Some(L1Event::Reorg(reorg))
-        }
-        L1Event::Finalized { sequence, mut block } => {
-            block.blue_score += 1;
-            Some(L1Event::Finalized { sequence, block })
-        }
-        event => Some(event),
+    }
+    assert_eq!(failed_checker(&run_broken(Scenario::Steady, Late(Vec::new()))), "guarantee");
+}
+
+#[test]
+fn given_a_bridge_that_asks_twice_for_each_block_when_at_rest_then_it_asks_too_much() {
+    let plan = Scenario::Steady.plan(1, SECONDS);
+    let network = Network::new(plan.network()).expect("the scenario makes a possible network");
+    let mut replica = Replica::default();
+    replica.added = 1_000;
+    let at_rest = |chain_requests| {
+        let now = Duration::from_secs(100);
+        let (network, replica, bridge) = (&network, &replica, &plan.bridges[0]);
+        Economy::default().at_rest(Context { replica, network, sinks: &[], bridge, chain_requests, now })
     };
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(rounds))), "matches-node");
+    assert_eq!(at_rest(1_300), Ok(()));
+    assert!(at_rest(1_301).is_err_and(|message| message.contains("1300 are allowed")));
+}
+
+#[test]
+fn given_a_bridge_that_hides_the_end_of_a_session_when_it_reconnects_then_sessions_overlap() {
+    let hides = |event: L1Event| (!matches!(event, L1Event::Disconnected { .. })).then_some(event);
+    assert_eq!(failed_checker(&run_broken(Scenario::Disconnect, renumbered(hides))), "session");
+}
+
+#[test]
+fn given_a_bridge_that_never_says_connected_when_blocks_come_then_no_session_explains_them() {
+    let hides = |event: L1Event| (!matches!(event, L1Event::Connected { .. })).then_some(event);
+    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(hides))), "session");
 }
 
 #[test]

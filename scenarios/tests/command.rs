@@ -31,8 +31,9 @@ fn given_help_when_asked_then_it_shows_commands_and_examples() {
 fn given_list_when_asked_then_every_scenario_has_a_line() {
     insta::assert_snapshot!(text(&dagstorm(&["list"]).stdout), @r"
     steady       nothing goes wrong
-    disconnect   connections break while a request is in flight; the node refuses for a while
+    disconnect   connections break while a request is in flight, and again on the way back
     reorg        the followed node is cut off with the smaller part of the miners, then joined again
+    faults       every kind of fault on connections and messages, some kinds in each run
     ");
 }
 
@@ -55,14 +56,55 @@ fn given_one_seed_when_run_in_two_processes_then_the_json_has_the_same_hash_and_
 }
 
 #[test]
+fn given_the_largest_seed_when_run_then_it_is_one_run() {
+    let seed = u64::MAX.to_string();
+    let output = dagstorm(&["run", "steady", "--seed", &seed, "--seconds", "40", "--json"]);
+    assert_eq!(text(&output.stdout).lines().count(), 1);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
+/// Changes with everything that a run does, on purpose: it shows that debug and release builds, and other machines, do the
+/// same. Accept a new value only with a change that explains it.
+#[test]
+fn given_a_pinned_seed_when_run_in_any_build_then_the_hash_is_the_pinned_one() {
+    let output = dagstorm(&["run", "disconnect", "--seed", "7", "--seconds", "60", "--json"]);
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    insta::assert_snapshot!(line["hash"].as_str().expect("the hash is text"), @"90de008ae222c9e501ff88705108e919403dc108fc32b694fd0a437a72490088");
+}
+
+#[test]
 fn given_replay_when_run_then_the_event_log_ends_with_the_same_hash_as_run() {
     let log = text(&dagstorm(&["replay", "disconnect", "--seed", "3", "--seconds", "30"]).stdout);
     let run = text(&dagstorm(&["run", "disconnect", "--seed", "3", "--seconds", "30"]).stdout);
     let hash = |text: &str| text.rsplit_once("hash ").map(|(_, hash)| hash.trim().to_owned());
     assert!(hash(&run).is_some());
     assert_eq!(hash(&log), hash(&run));
-    for what in ["mines block", "bridge: Connected", "bridge: BlockAdded", "fault on connection"] {
+    for what in ["mines block", "bridge 0: Connected", "bridge 0: BlockAdded", "fault 0: "] {
         assert!(log.contains(what), "no line of the log says '{what}'");
+    }
+}
+
+#[test]
+fn given_show_when_its_plan_is_replayed_from_a_file_then_the_same_hash() {
+    let plan = text(&dagstorm(&["show", "reorg", "--seed", "7", "--seconds", "50"]).stdout);
+    let file = scratch_file("reorg-7.toml", &plan);
+    let hash = |output: Output| text(&output.stdout).rsplit_once("hash ").map(|(_, hash)| hash.trim().to_owned());
+    let from_file = hash(dagstorm(&["replay", &file.to_string_lossy()]));
+    let from_seed = hash(dagstorm(&["run", "reorg", "--seed", "7", "--seconds", "50"]));
+    assert!(from_file.is_some());
+    assert_eq!(from_file, from_seed);
+}
+
+#[test]
+fn given_a_plan_that_is_wrong_when_replayed_then_file_and_line_are_named() {
+    let file = scratch_file("wrong.toml", "version = 1\nscenario = \"steady\"\nseeed = 7\n");
+    let output = dagstorm(&["replay", &file.to_string_lossy()]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("wrong.toml: line 3: ") && stderr.contains("seeed"), "{stderr}");
+    for arguments in [&["replay", "no-such-file.toml"][..], &["replay", "steady"], &["replay", "x.toml", "--seed", "1"]]
+    {
+        assert_eq!(dagstorm(arguments).status.code(), Some(2), "{arguments:?}");
     }
 }
 
@@ -80,8 +122,10 @@ fn given_a_vacuous_run_when_it_ends_then_the_exit_code_and_the_card_say_so() {
 #[test]
 fn given_nonsense_when_asked_then_exit_code_2_and_a_sentence() {
     for (arguments, sentence) in [
-        (&["run", "hurricane"][..], "there are steady, disconnect, reorg"),
+        (&["run", "hurricane"][..], "there are steady, disconnect, reorg, faults"),
         (&["run", "--seeds", "5..5"], "the range is empty"),
+        (&["run", "--seeds", "0..0"], "the range is empty"),
+        (&["run", "--seeds", "1..999999999999"], "more than 1000000 seeds"),
         (&["run", "--seeds", "x..5"], "'x' is not a number"),
         (&["run", "--seed", "1", "--seeds", "1..3"], "cannot be used with"),
         (&["run", "--seconds", "0"], "is not in 1.."),

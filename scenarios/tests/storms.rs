@@ -35,11 +35,11 @@ fn given_calm_weather_when_followed_then_nothing_is_missed_and_requests_are_few(
     for report in storm(Scenario::Steady) {
         let figures = report.figures;
         assert!(
-            figures.chain_requests * 10 <= figures.chain_blocks * 12,
-            "seed {}: {} requests for {} chain blocks, at most 1.2 each are allowed",
+            figures.chain_requests * 10 <= figures.blocks_added * 12,
+            "seed {}: {} requests for {} chain blocks delivered, at most 1.2 each are allowed",
             report.seed,
             figures.chain_requests,
-            figures.chain_blocks
+            figures.blocks_added
         );
         assert_eq!(figures.disconnects, 0);
     }
@@ -56,6 +56,13 @@ fn given_broken_connections_when_followed_then_nothing_is_missed() {
 fn given_healed_cuts_when_followed_then_nothing_is_missed() {
     for report in storm(Scenario::Reorg) {
         assert!(report.figures.max_reorg_depth >= 20);
+    }
+}
+
+#[test]
+fn given_all_kinds_of_faults_when_followed_then_nothing_is_missed() {
+    for report in storm(Scenario::Faults) {
+        assert!(report.figures.faults >= 1);
     }
 }
 

@@ -1,12 +1,13 @@
 //! Property: what is final stays. A finalized block is on the path, at least the finality depth below the tip, and above
-//! the one finalized before; no reorg forks below it. While synced, the block above it is not final yet.
+//! the one finalized before; no reorg forks below it. Once a page is applied, the block above it is not final yet: looked
+//! at when a session is synced, when it ends, and at rest.
 //!
-//! Checked at every event. Never false for a while. Finds a bridge that finalizes too early, moves finality back, or
-//! follows a chain that leaves the finalized prefix.
+//! Checked at every event. Within a page the last part is false for a while. Finds a bridge that finalizes too early or too late,
+//! moves finality back, or follows a chain that leaves the finalized prefix.
 
 use bridge::{ChainRef, L1Event};
 
-use super::Checker;
+use super::{Checker, Context};
 use crate::consumer::Replica;
 
 /// See the module documentation.
@@ -40,13 +41,13 @@ impl Finality {
         Ok(())
     }
 
-    /// While synced the root must not lag: its child is less than the finality depth deep.
+    /// The root must not lag: its child is less than the finality depth deep.
     fn check_root(&self, replica: &Replica) -> Result<(), String> {
         let child = self.last.map_or(0, |last| last.index);
         let child = usize::try_from(child).ok().and_then(|index| replica.blocks().get(index));
         match child {
             Some(child) if self.depth_of(child.block, replica) >= self.finality_depth => {
-                Err(format!("synced, and {:?} is not finalized although deep enough", child.block))
+                Err(format!("{:?} is not finalized although deep enough", child.block))
             }
             _ => Ok(()),
         }
@@ -62,7 +63,8 @@ impl Checker for Finality {
         "finality"
     }
 
-    fn on_event(&mut self, event: &L1Event, replica: &Replica) -> Result<(), String> {
+    fn on_event(&mut self, event: &L1Event, context: Context<'_>) -> Result<(), String> {
+        let replica = context.replica;
         match event {
             L1Event::Finalized { block, .. } => self.check_finalized(*block, replica),
             L1Event::Reorg(reorg) => match self.last {
@@ -71,8 +73,12 @@ impl Checker for Finality {
                 }
                 _ => Ok(()),
             },
-            L1Event::Synced { .. } => self.check_root(replica),
+            L1Event::Synced { .. } | L1Event::Disconnected { .. } => self.check_root(replica),
             _ => Ok(()),
         }
+    }
+
+    fn at_rest(&mut self, context: Context<'_>) -> Result<(), String> {
+        self.check_root(context.replica)
     }
 }

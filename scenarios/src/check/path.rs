@@ -8,7 +8,7 @@
 use bridge::{BlockAdded, L1Event, Reorg};
 use kaspa_hashes::Hash;
 
-use super::Checker;
+use super::{Checker, Context};
 use crate::consumer::Replica;
 
 /// See the module documentation.
@@ -24,7 +24,7 @@ impl Checker for Path {
         "path"
     }
 
-    fn on_event(&mut self, event: &L1Event, replica: &Replica) -> Result<(), String> {
+    fn on_event(&mut self, event: &L1Event, context: Context<'_>) -> Result<(), String> {
         if let Some(sequence) = event.sequence() {
             if sequence != self.sequence + 1 {
                 return Err(format!("event {sequence} follows event {}", self.sequence));
@@ -32,8 +32,8 @@ impl Checker for Path {
             self.sequence = sequence;
         }
         match event {
-            L1Event::BlockAdded(added) => self.check_added(added, replica),
-            L1Event::Reorg(reorg) => self.check_reorg(reorg, replica),
+            L1Event::BlockAdded(added) => self.check_added(added, context.replica),
+            L1Event::Reorg(reorg) => self.check_reorg(reorg, context.replica),
             _ => Ok(()),
         }
     }

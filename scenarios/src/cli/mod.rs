@@ -6,10 +6,13 @@ mod replay;
 mod run;
 mod verify;
 
-use std::{num::NonZeroUsize, ops::Range, path::PathBuf, process::ExitCode, str::FromStr, thread};
+use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, process::ExitCode, str::FromStr, thread};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use scenarios::scenario::{DEFAULT_SECONDS, Scenario};
+
+/// Exit code for a command that makes no sense.
+const USAGE: u8 = 2;
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
@@ -19,6 +22,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::List => list::list(),
+        Command::Show(arguments) => replay::show(&arguments),
         Command::Verify { what: Verify::Ghostdag { files } } => verify::ghostdag(&files),
         Command::Verify { what: Verify::Frames { files } } => verify::frames(&files),
     };
@@ -51,10 +55,12 @@ enum Command {
     Storm,
     /// Run scenarios.
     Run(RunArguments),
-    /// Run one seed and print everything that happens.
+    /// Run one plan or seed and print everything that happens.
     Replay(ReplayArguments),
     /// List the scenarios.
     List,
+    /// Print the plan of a seed.
+    Show(ShowArguments),
     /// Compare reference data with our code.
     Verify {
         #[command(subcommand)]
@@ -118,12 +124,28 @@ enum Profile {
 }
 
 #[derive(Args)]
-#[command(after_help = "Example:\n  dagstorm replay disconnect --seed 3 | grep -v receives")]
+#[command(after_help = "\
+Examples:
+  dagstorm replay disconnect --seed 3 | grep -v receives
+  dagstorm show reorg --seed 7 > plan.toml; dagstorm replay plan.toml")]
 struct ReplayArguments {
-    /// Scenario of the run (see `dagstorm list`).
-    scenario: ScenarioName,
+    /// A plan file, or a scenario (see `dagstorm list`), which needs --seed.
+    what: String,
     /// Seed of the run.
     #[arg(long)]
+    seed: Option<u64>,
+    /// Simulated seconds of storm, for a scenario.
+    #[arg(long, default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    seconds: u64,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  dagstorm show disconnect --seed 3 > plan.toml")]
+struct ShowArguments {
+    /// Scenario (see `dagstorm list`).
+    scenario: ScenarioName,
+    /// Seed.
+    #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Simulated seconds of storm.
     #[arg(long, default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
@@ -142,8 +164,11 @@ impl FromStr for ScenarioName {
     }
 }
 
+/// Most seeds of one command.
+const MOST_SEEDS: u64 = 1_000_000;
+
 #[derive(Clone)]
-struct Seeds(Range<u64>);
+struct Seeds(RangeInclusive<u64>);
 
 impl FromStr for Seeds {
     type Err = String;
@@ -151,11 +176,17 @@ impl FromStr for Seeds {
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |text: &str| text.trim().parse::<u64>().map_err(|_| format!("'{text}' is not a number"));
         let (first, last) = text.split_once("..").ok_or("expected FIRST..END")?;
-        let range = match last.strip_prefix('=') {
-            Some(last) => number(first)?..number(last)?.checked_add(1).ok_or("the last seed is too large")?,
-            None => number(first)?..number(last)?,
+        let first = number(first)?;
+        let last = match last.strip_prefix('=') {
+            Some(last) => Some(number(last)?),
+            None => number(last)?.checked_sub(1),
         };
-        if range.is_empty() { Err("the range is empty".to_owned()) } else { Ok(Self(range)) }
+        match last {
+            Some(last) if last < first => Err("the range is empty".to_owned()),
+            Some(last) if last - first >= MOST_SEEDS => Err(format!("the range has more than {MOST_SEEDS} seeds")),
+            Some(last) => Ok(Self(first..=last)),
+            None => Err("the range is empty".to_owned()),
+        }
     }
 }
 

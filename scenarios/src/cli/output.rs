@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{self, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 /// Width of the column of verbs.
@@ -15,7 +16,7 @@ pub enum Tone {
     Good,
 }
 
-/// Prints a line with a right-aligned verb to standard output; a closed pipe ends the process quietly.
+/// Prints a line with a right-aligned verb to standard output.
 pub fn line(tone: Tone, verb: &str, text: &str) {
     let mut out = io::stdout().lock();
     let padding = VERB_WIDTH.saturating_sub(verb.chars().count());
@@ -28,11 +29,20 @@ pub fn plain(text: &str) {
     written(writeln!(io::stdout().lock(), "{text}"));
 }
 
+/// Prints what is wrong with a command to standard error.
+pub fn error(text: &str) {
+    written(writeln!(io::stderr().lock(), "error: {text}"));
+}
+
+/// A reader that has gone away (`dagstorm run ... | head`) takes no more lines; the runs go on to their exit code.
 fn written(result: io::Result<()>) {
-    if let Err(error) = result {
-        // `dagstorm replay ... | head` closes the pipe; that is no failure of the run.
-        let code = if error.kind() == io::ErrorKind::BrokenPipe { 0 } else { 1 };
-        std::process::exit(code);
+    static UNREADABLE: AtomicBool = AtomicBool::new(false);
+    if let Err(error) = result
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && !UNREADABLE.swap(true, Ordering::Relaxed)
+    {
+        // Nothing is left to say it with if standard error is gone too.
+        let _ = writeln!(io::stderr(), "error: cannot print: {error}");
     }
 }
 

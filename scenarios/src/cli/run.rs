@@ -1,6 +1,6 @@
 //! `dagstorm run`, and plain `dagstorm`.
 
-use std::{collections::BTreeMap, io::IsTerminal, num::NonZeroUsize, time::Instant};
+use std::{collections::BTreeMap, io::IsTerminal, num::NonZeroUsize, ops::RangeInclusive, time::Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use scenarios::{
@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Seeds of every scenario in the short storm.
-const STORM_SEEDS: std::ops::Range<u64> = 1..33;
+const STORM_SEEDS: RangeInclusive<u64> = 1..=24;
 
 pub fn run(arguments: &RunArguments) -> u8 {
     let Profile::Chain = arguments.profile;
@@ -23,8 +23,7 @@ pub fn run(arguments: &RunArguments) -> u8 {
         Some(scenario) => vec![scenario.0],
         None => Scenario::ALL.to_vec(),
     };
-    let seeds =
-        arguments.seeds.as_ref().map_or(arguments.seed..arguments.seed.saturating_add(1), |seeds| seeds.0.clone());
+    let seeds = arguments.seeds.as_ref().map_or(arguments.seed..=arguments.seed, |seeds| seeds.0.clone());
     let seconds = arguments.seconds;
     let jobs = jobs(&scenarios, seeds, seconds, arguments.check);
     if arguments.json {
@@ -37,7 +36,7 @@ pub fn run(arguments: &RunArguments) -> u8 {
     }
     let mut summary = Summary::start();
     runner::run_all(&jobs, arguments.jobs.get(), |report| {
-        print_report(&report, seconds);
+        print_report(&report, &replay_command(&report, seconds));
         summary.add(report);
     });
     if jobs.len() > 1 {
@@ -64,7 +63,7 @@ pub fn storm() -> u8 {
     runner::run_all(&jobs, threads.get(), |report| {
         progress.inc(1);
         if report.verdict != Verdict::Pass {
-            progress.suspend(|| print_report(&report, DEFAULT_SECONDS));
+            progress.suspend(|| print_report(&report, &replay_command(&report, DEFAULT_SECONDS)));
         }
         summary.add(report);
     });
@@ -74,15 +73,17 @@ pub fn storm() -> u8 {
 }
 
 /// One line for a run and, if it failed, what was broken and how to see it again.
-pub fn print_report(report: &RunReport, seconds: u64) {
-    let (name, seed, figures) = (report.scenario.name(), report.seed, &report.figures);
+pub fn print_report(report: &RunReport, replay: &str) {
+    let (name, seed, figures) = (report.scenario.as_str(), report.seed, &report.figures);
     let (tone, verb) = match &report.verdict {
         Verdict::Pass => (Tone::Good, "PASS".to_owned()),
         verdict => (Tone::Bad, verdict.word().to_uppercase()),
     };
     let text = format!(
-        "[{:>7.3}s] {name} seed {seed}: {} blocks, {} chain blocks, {} reorgs (deepest {}), {} disconnects, hash {}",
+        "[{:>7.3}s] {name} seed {seed}, plan {}: {} blocks, {} chain blocks, {} reorgs (deepest {}), {} disconnects, \
+         hash {}",
         report.cpu_seconds,
+        &report.plan_digest.to_string()[..8],
         figures.blocks,
         figures.chain_blocks,
         figures.reorgs,
@@ -93,20 +94,21 @@ pub fn print_report(report: &RunReport, seconds: u64) {
     output::line(tone, &verb, &text);
     if let Some(explanation) = report.verdict.explanation() {
         output::line(Tone::Bad, "", &explanation);
-        output::line(Tone::Bad, "", &format!("see it again: {}", replay_command(report, seconds)));
+        output::line(Tone::Bad, "", &format!("see it again: {replay}"));
     }
 }
 
-fn replay_command(report: &RunReport, seconds: u64) -> String {
+/// The command that shows the run of a report again.
+pub fn replay_command(report: &RunReport, seconds: u64) -> String {
     let seconds = if seconds == DEFAULT_SECONDS { String::new() } else { format!(" --seconds {seconds}") };
-    let (name, seed) = (report.scenario.name(), report.seed);
+    let (name, seed) = (report.scenario.as_str(), report.seed);
     match report.verdict {
         Verdict::Nondeterminism(_) => format!("dagstorm run {name} --seed {seed}{seconds} --check"),
         _ => format!("dagstorm replay {name} --seed {seed}{seconds}"),
     }
 }
 
-fn jobs(scenarios: &[Scenario], seeds: std::ops::Range<u64>, seconds: u64, check: bool) -> Vec<Job> {
+fn jobs(scenarios: &[Scenario], seeds: RangeInclusive<u64>, seconds: u64, check: bool) -> Vec<Job> {
     let of_scenario = |scenario: Scenario| seeds.clone().map(move |seed| Job { scenario, seed, seconds, check });
     scenarios.iter().copied().flat_map(of_scenario).collect()
 }
@@ -135,7 +137,7 @@ struct Row {
 
 struct Summary {
     started: Instant,
-    rows: BTreeMap<&'static str, Row>,
+    rows: BTreeMap<String, Row>,
     verdicts: Vec<Verdict>,
 }
 
@@ -146,7 +148,7 @@ impl Summary {
     }
 
     fn add(&mut self, report: RunReport) {
-        let row = self.rows.entry(report.scenario.name()).or_default();
+        let row = self.rows.entry(report.scenario.clone()).or_default();
         let figures = &report.figures;
         row.runs += 1;
         row.passed += u64::from(report.verdict == Verdict::Pass);

@@ -179,19 +179,22 @@ impl Verifier {
             ServerFrame::Reply(frame) => {
                 let asked = self.asked.remove(&(connection, frame.id));
                 let asked = asked.ok_or_else(|| format!("a reply answers no request: id {:016x}", frame.id))?;
+                let mut ours = None;
                 if let Ok(operation) = Operation::try_from(asked) {
                     found.is_compared = true;
                     let refused = |error: WireError| format!("our reader refuses reply {asked}: {error}");
-                    match frame.decode(operation).map_err(refused)? {
-                        Ok(reply) => fields::reply(&reply, rest(reader), found)?,
-                        Err(error) => fields::remote_error(error, rest(reader), found)?,
-                    }
+                    ours = Some(frame.decode(operation).map_err(refused)?);
                 } else if header.operation.is_some_and(|operation| operation != asked) {
                     return Err(format!("the reply to operation {asked} names operation {:?}", header.operation));
                 }
+                // Before any field: it walks the lists that our reader skips.
                 let again = reencode::reply(header, asked, rest(reader))?;
                 expect_same_bytes("reply", asked, bytes, &again, found);
-                Ok(())
+                match ours {
+                    Some(Ok(reply)) => fields::reply(&reply, rest(reader), found),
+                    Some(Err(error)) => fields::remote_error(error, rest(reader), found),
+                    None => Ok(()),
+                }
             }
         }
     }

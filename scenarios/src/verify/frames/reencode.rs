@@ -1,7 +1,12 @@
 //! Frames decoded and encoded again: payloads by `kaspa-rpc-core`, headers by ours.
+//!
+//! Invariant: every list of a reply or notification was walked before its payload is decoded, and what has no walk is
+//! refused. The danger is in lists of `workflow-serializer`, for which memory is reserved as their count says. Requests
+//! have none, and Borsh's own lists grow as their items arrive.
 
 use borsh::BorshSerialize;
 use bridge::wire::{Reader, RequestHeader, ServerHeader, WireError};
+use kaspa_hashes::HASH_SIZE;
 use kaspa_notify::scope::Scope;
 use kaspa_rpc_core::{
     AddPeerRequest, AddPeerResponse, GetBlockCountRequest, GetBlockCountResponse, GetBlockDagInfoRequest,
@@ -19,6 +24,9 @@ const LENGTH_SIZE: usize = 4;
 
 /// Operation number of the BlockAdded notification.
 const BLOCK_ADDED: u8 = 60;
+
+/// Operation number of the UtxosChanged notification.
+const UTXOS_CHANGED: u8 = 64;
 
 /// The frame of a request, built anew from its decoded payload.
 pub(super) fn request(header: RequestHeader, payload: &[u8]) -> Result<Vec<u8>, String> {
@@ -50,7 +58,7 @@ pub(super) fn reply(header: ServerHeader, asked: u8, payload: &[u8]) -> Result<V
     let mut frame = encode(&header)?;
     match (header.operation, payload.split_first()) {
         (Some(_), Some((1, body))) => {
-            check_block_lengths(asked, body).map_err(|error| format!("reply {asked}: {error}"))?;
+            check_reply_lengths(asked, body)?;
             frame.push(1);
             frame.extend(response(asked, body)?);
         }
@@ -66,7 +74,7 @@ pub(super) fn reply(header: ServerHeader, asked: u8, payload: &[u8]) -> Result<V
 
 /// The frame of a notification, built anew.
 pub(super) fn notification(header: ServerHeader, operation: u8, payload: &[u8]) -> Result<Vec<u8>, String> {
-    check_block_lengths(operation, payload).map_err(|error| format!("notification {operation}: {error}"))?;
+    check_notification_lengths(operation, payload)?;
     let mut frame = encode(&header)?;
     frame.extend(again::<Notification>(payload)?);
     Ok(frame)
@@ -117,32 +125,92 @@ fn encode(value: &impl BorshSerialize) -> Result<Vec<u8>, String> {
     borsh::to_vec(value).map_err(|error| format!("the decoded value cannot be encoded: {error}"))
 }
 
-/// Walks the lists of payloads with whole blocks, which the bridge does not read, before they are decoded.
-fn check_block_lengths(operation: u8, payload: &[u8]) -> Result<(), WireError> {
-    let mut body = Reader::new(payload).last_envelope("payload")?;
+/// Walks the lists of a reply.
+fn check_reply_lengths(operation: u8, payload: &[u8]) -> Result<(), String> {
     match operation {
-        BLOCK_ADDED => {
-            body.version_u16("notification")?;
-            body.u16("notification variant")?;
-            let mut notification = body.envelope("notification body")?;
-            notification.version_u16("notification body")?;
-            check_transactions(notification.envelope("block")?)
-        }
-        126 => {
-            body.version_u16("block reply")?;
-            check_transactions(body.envelope("block")?)
-        }
-        129 => {
-            body.version_u16("blocks reply")?;
-            body.hashes("block hashes")?;
-            let mut blocks = body.envelope("blocks")?;
-            for _ in 0..blocks.count("blocks", LENGTH_SIZE)? {
-                check_transactions(blocks.envelope("block")?)?;
-            }
-            Ok(())
-        }
-        _ => Ok(()),
+        // Only fields and texts.
+        3 | 4 | 110 | 114..=116 | 120 | 124 | 130 | 138 | 141 => Ok(()),
+        // Read by the bridge, which walks all lists of these.
+        131 | 151 => Ok(()),
+        126 => last_body(payload).and_then(check_block_reply),
+        128 => last_body(payload).and_then(check_chain_reply),
+        129 => last_body(payload).and_then(check_blocks_reply),
+        134 => last_body(payload).and_then(check_headers_reply),
+        operation => return Err(format!("replies of operation {operation} are not verified")),
     }
+    .map_err(|error| format!("reply {operation}: {error}"))
+}
+
+/// Walks the lists of a notification, whose operation and variant the bridge found to agree.
+fn check_notification_lengths(operation: u8, payload: &[u8]) -> Result<(), String> {
+    match operation {
+        BLOCK_ADDED => notification_body(payload).and_then(|mut body| check_transactions(body.envelope("block")?)),
+        // Read by the bridge, which walks all lists of it.
+        61 => Ok(()),
+        // Only fields, or nothing.
+        62 | 63 | 65..=68 => Ok(()),
+        UTXOS_CHANGED => notification_body(payload).and_then(check_utxos),
+        operation => return Err(format!("notifications of operation {operation} are not verified")),
+    }
+    .map_err(|error| format!("notification {operation}: {error}"))
+}
+
+fn last_body(payload: &[u8]) -> Result<Reader<'_>, WireError> {
+    let mut body = Reader::new(payload).last_envelope("reply")?;
+    body.version_u16("reply")?;
+    Ok(body)
+}
+
+fn notification_body(payload: &[u8]) -> Result<Reader<'_>, WireError> {
+    let mut outer = Reader::new(payload).last_envelope("notification")?;
+    outer.version_u16("notification")?;
+    outer.u16("notification variant")?;
+    let mut body = outer.envelope("notification body")?;
+    body.version_u16("notification body")?;
+    Ok(body)
+}
+
+fn check_utxos(mut body: Reader<'_>) -> Result<(), WireError> {
+    body.envelope("added UTXOs")?.count("added UTXOs", LENGTH_SIZE)?;
+    body.envelope("removed UTXOs")?.count("removed UTXOs", LENGTH_SIZE)?;
+    Ok(())
+}
+
+fn check_block_reply(mut body: Reader<'_>) -> Result<(), WireError> {
+    check_transactions(body.envelope("block")?)
+}
+
+fn check_chain_reply(mut body: Reader<'_>) -> Result<(), WireError> {
+    body.hashes("removed chain blocks")?;
+    body.hashes("added chain blocks")?;
+    for _ in 0..body.count("accepted id lists", HASH_SIZE + LENGTH_SIZE)? {
+        body.hash("accepting block hash")?;
+        body.hashes("accepted transaction ids")?;
+    }
+    Ok(())
+}
+
+fn check_blocks_reply(mut body: Reader<'_>) -> Result<(), WireError> {
+    body.hashes("block hashes")?;
+    let mut blocks = body.envelope("blocks")?;
+    for _ in 0..blocks.count("blocks", LENGTH_SIZE)? {
+        check_transactions(blocks.envelope("block")?)?;
+    }
+    Ok(())
+}
+
+/// Headers in their Borsh form, without envelopes.
+fn check_headers_reply(mut body: Reader<'_>) -> Result<(), WireError> {
+    for _ in 0..body.count("headers", HASH_SIZE)? {
+        body.hash("header hash")?;
+        body.u16("header version")?;
+        for _ in 0..body.count("parent levels", LENGTH_SIZE)? {
+            body.hashes("parents of a level")?;
+        }
+        // Three roots, time, bits, nonce, DAA score, blue work, blue score, pruning point.
+        body.take(3 * HASH_SIZE + 8 + 4 + 8 + 8 + 24 + 8 + HASH_SIZE, "header")?;
+    }
+    Ok(())
 }
 
 fn check_transactions(mut block: Reader<'_>) -> Result<(), WireError> {

@@ -1,0 +1,65 @@
+//! Property: every added block is what the DAG says it is, also if it leaves the chain again later: it exists, its parent
+//! is its selected parent, scores and timestamp are those of its header, and it accepts exactly the transactions that it
+//! accepts, in order, with their payloads, subnetworks and positions.
+//!
+//! Checked at every added block. Never false for a while. Finds lost, swapped and damaged transactions and fields.
+
+use bridge::{AcceptedTransaction, BlockAdded, L1Event};
+use sim::{block_store::BlockStore, dag::BlockId};
+
+use super::{Checker, Context};
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct Truth;
+
+impl Checker for Truth {
+    fn name(&self) -> &'static str {
+        "truth"
+    }
+
+    fn on_event(&mut self, event: &L1Event, context: Context<'_>) -> Result<(), String> {
+        let L1Event::BlockAdded(added) = event else { return Ok(()) };
+        let store = context.network.store();
+        let Some(id) = store.dag().id(&added.block.hash) else {
+            return Err(format!("block {} is on no chain of this L1", added.block.hash));
+        };
+        check_header(added, store, id)?;
+        let truth =
+            store.block(id).accepted.iter().map(|accepted| &store.transaction(accepted.transaction).transaction);
+        if added.accepted.len() != truth.len() {
+            let (found, truth) = (added.accepted.len(), truth.len());
+            return Err(format!("block {} accepts {truth} transactions, {found} were delivered", added.block.hash));
+        }
+        for (position, (found, truth)) in (0_u32..).zip(added.accepted.iter().zip(truth)) {
+            let expected = AcceptedTransaction {
+                id: truth.id(),
+                acceptance_index: position,
+                subnetwork_id: truth.subnetwork_id.into_bytes(),
+                payload: truth.payload.clone(),
+            };
+            if *found != expected {
+                return Err(format!(
+                    "transaction {position} of block {} was delivered as {found:?}, it is {expected:?}",
+                    added.block.hash
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_header(added: &BlockAdded, store: &BlockStore, id: BlockId) -> Result<(), String> {
+    let dag = store.dag();
+    let header = &store.block(id).header;
+    let selected_parent = dag.selected_parent(id).map(|parent| dag.hash(parent));
+    let found = (Some(added.parent), added.block.blue_score, added.daa_score, added.timestamp_ms, added.verified);
+    let truth = (selected_parent, header.blue_score, header.daa_score, header.timestamp, true);
+    if found != truth {
+        return Err(format!(
+            "block {}: (parent, blue score, DAA score, timestamp, verified) was delivered as {found:?}, it is {truth:?}",
+            added.block.hash
+        ));
+    }
+    Ok(())
+}

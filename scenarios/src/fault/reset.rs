@@ -1,0 +1,38 @@
+//! The connection is reset when a request has arrived.
+
+use serde::{Deserialize, Serialize};
+use sim::{
+    random::Stream,
+    world::{
+        interposer::{Message, MessageFate},
+        link::LinkControl,
+    },
+};
+
+use super::{Drawn, FaultKind, Moment};
+
+/// See the module documentation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {}
+
+impl Drawn for Reset {
+    fn draw(_: &mut Stream) -> Self {
+        Self {}
+    }
+}
+
+impl FaultKind for Reset {
+    fn moment(&self) -> Moment {
+        Moment::Request
+    }
+
+    fn loses_reply(&self) -> bool {
+        true
+    }
+
+    fn on_message(&self, _: &Message<'_>, link: &LinkControl) -> MessageFate {
+        link.reset();
+        MessageFate::Pass
+    }
+}

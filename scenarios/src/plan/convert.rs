@@ -1,0 +1,128 @@
+//! From a plan to the settings of simulation and bridges.
+
+use std::{collections::BTreeSet, sync::mpsc::Sender, time::Duration};
+
+use bridge::{Config, StartAt, follower::Follower, wire::Network as NetworkName};
+use sim::{
+    gossip::{Cut, Heal},
+    network::{Network, NetworkConfig},
+    trace::Entry,
+    world::{WorldConfig, host::node_url},
+};
+
+use super::{Plan, PlanError, PlannedBridge, PlannedCut, PlannedHeal};
+use crate::scenario::Scenario;
+
+impl Plan {
+    /// Checks what the format alone cannot.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), PlanError> {
+        self.scenario()?;
+        Network::new(self.network())?;
+        let nodes = self.topology.hash_shares.len();
+        if self.bridges.is_empty() {
+            return Err(PlanError::NoBridge);
+        }
+        for (number, bridge) in self.bridges.iter().enumerate() {
+            if let Some(node) = bridge.nodes.iter().find(|node| **node as usize >= nodes) {
+                return Err(PlanError::BridgeNode { bridge: number, node: *node, nodes });
+            }
+            let settings = Follower::new(self.bridge(number));
+            settings.map_err(|error| PlanError::Bridge { bridge: number, error })?;
+        }
+        let mut ids = BTreeSet::new();
+        for fault in &self.faults {
+            if !ids.insert(fault.id) {
+                return Err(PlanError::FaultId { id: fault.id });
+            }
+            fault.check(self.bridges.len()).map_err(|error| PlanError::Fault { id: fault.id, error })?;
+        }
+        Ok(())
+    }
+
+    /// The scenario whose gates the run must pass.
+    ///
+    /// # Errors
+    /// A name that is not ours.
+    pub fn scenario(&self) -> Result<Scenario, PlanError> {
+        Scenario::by_name(&self.scenario).ok_or_else(|| PlanError::UnknownScenario { name: self.scenario.clone() })
+    }
+
+    /// Time in which blocks are mined and faults strike.
+    pub fn storm(&self) -> Duration {
+        Duration::from_millis(self.storm_ms)
+    }
+
+    /// What the simulated world is made from; everything that happens in it goes to `trace_to`.
+    pub fn world(&self, trace_to: Option<Sender<Entry>>) -> WorldConfig {
+        let client_latency = Duration::from_millis(self.topology.client_latency_ms);
+        let watched_nodes = self.bridges.iter().flat_map(|bridge| bridge.nodes.iter().copied()).collect();
+        WorldConfig { network: self.network(), client_latency, watched_nodes, trace_to }
+    }
+
+    /// Settings of bridge number `number`.
+    pub fn bridge(&self, number: usize) -> Config {
+        let planned: &PlannedBridge = &self.bridges[number];
+        let urls: Vec<String> = planned.nodes.iter().map(|node| node_url(*node as usize)).collect();
+        let mut config = Config::new(NetworkName::SIMNET, urls.iter().map(String::as_str))
+            .expect("addresses of simulated nodes are well formed");
+        config.finality_depth = Some(self.parameters.finality_depth);
+        config.start = StartAt::PruningPoint;
+        config.poll_interval = Duration::from_millis(planned.poll_interval_ms);
+        config.connect_timeout = Duration::from_millis(planned.connect_timeout_ms);
+        config.request_timeout = Duration::from_millis(planned.request_timeout_ms);
+        config.silence_timeout = Duration::from_millis(planned.silence_timeout_ms);
+        config.backoff_min = Duration::from_millis(planned.backoff_min_ms);
+        config.backoff_max = Duration::from_millis(planned.backoff_max_ms);
+        config.high_water_mark = planned.high_water_mark;
+        // Bridges that share a seed would return to a restarted node in step.
+        config.seed = self.seed.0.wrapping_add(number as u64);
+        config
+    }
+
+    /// What the L1 is made from.
+    pub fn network(&self) -> NetworkConfig {
+        NetworkConfig {
+            seed: self.seed.0,
+            parameters: self.parameters.clone(),
+            hash_shares: self.topology.hash_shares.clone(),
+            mean_delay: Duration::from_millis(self.topology.mean_delay_ms),
+            workload: self.workload.clone(),
+            cuts: self.topology.cuts.iter().map(cut).collect(),
+            mining_until: self.storm(),
+        }
+    }
+}
+
+impl PlannedBridge {
+    /// A bridge with the default settings.
+    pub fn to_node(node: u32) -> Self {
+        let defaults = Config::new(NetworkName::SIMNET, []).expect("no address is malformed");
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            nodes: vec![node],
+            poll_interval_ms: ms(defaults.poll_interval),
+            connect_timeout_ms: ms(defaults.connect_timeout),
+            request_timeout_ms: ms(defaults.request_timeout),
+            silence_timeout_ms: ms(defaults.silence_timeout),
+            backoff_min_ms: ms(defaults.backoff_min),
+            backoff_max_ms: ms(defaults.backoff_max),
+            high_water_mark: defaults.high_water_mark,
+        }
+    }
+}
+
+fn cut(planned: &PlannedCut) -> Cut {
+    Cut {
+        at: Duration::from_millis(planned.at_ms),
+        side: planned.side.iter().map(|node| *node as usize).collect(),
+        heal: match planned.heal {
+            PlannedHeal::AtMs(at_ms) => Heal::At(Duration::from_millis(at_ms)),
+            PlannedHeal::WhenChainGrew { node, chain_blocks } => {
+                Heal::WhenChainGrew { node: node as usize, chain_blocks }
+            }
+        },
+    }
+}

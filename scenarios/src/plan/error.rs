@@ -1,0 +1,86 @@
+//! What can be wrong with a plan.
+
+use bridge::ConfigError;
+use sim::network::NetworkError;
+use thiserror::Error;
+
+use super::{MOST_BYTES, VERSION};
+use crate::fault::TriggerError;
+
+/// Why a plan cannot be run.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A bridge's settings contradict each other.
+    #[error("bridge {bridge}: {error}")]
+    Bridge {
+        /// Number of the bridge, from 0.
+        bridge: usize,
+        /// What is wrong.
+        error: ConfigError,
+    },
+    /// A bridge names a node that there is not.
+    #[error("bridge {bridge} follows node {node}, there are {nodes} nodes")]
+    BridgeNode {
+        /// Number of the bridge, from 0.
+        bridge: usize,
+        /// The node named.
+        node: u32,
+        /// Number of nodes.
+        nodes: usize,
+    },
+    /// A fault that cannot strike.
+    #[error("fault {id}: {error}")]
+    Fault {
+        /// Id of the fault.
+        id: u32,
+        /// Why.
+        error: TriggerError,
+    },
+    /// Two faults have one id.
+    #[error("two faults have the id {id}")]
+    FaultId {
+        /// The id.
+        id: u32,
+    },
+    /// The text is no plan.
+    #[error("line {line}: {message}")]
+    Format {
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// The L1 cannot be set up.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// Nobody follows.
+    #[error("the plan has no bridge")]
+    NoBridge,
+    /// The file is too large.
+    #[error("the plan has {bytes} bytes, at most {MOST_BYTES} are read")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// The scenario is not one of ours.
+    #[error("no scenario is named '{name}'")]
+    UnknownScenario {
+        /// The name.
+        name: String,
+    },
+    /// Another version.
+    #[error("the plan has version {version}, this program reads version {VERSION}")]
+    UnknownVersion {
+        /// The version.
+        version: u32,
+    },
+}
+
+impl PlanError {
+    pub(super) fn format(text: &str, error: &toml::de::Error) -> Self {
+        let line =
+            error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
+        Self::Format { line, message: error.message().to_owned() }
+    }
+}

@@ -1,0 +1,171 @@
+//! A plan: everything that one run needs, in a file that people can read and edit.
+//!
+//! A seed expands to a plan by one function ([`Scenario::plan`](crate::scenario::Scenario::plan)). Plans survive changes of
+//! the code, seeds need not. Faults are addressed by meaning: "the third reply after the second connect", "from chain
+//! block 120 on".
+
+mod convert;
+mod error;
+
+use kaspa_hashes::Hash;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sim::{params::ParameterSet, workload::WorkloadConfig};
+
+pub use self::error::PlanError;
+use crate::fault::PlannedFault;
+
+/// The version that this code reads and writes.
+pub const VERSION: u32 = 1;
+
+/// Largest plan file, in bytes.
+pub const MOST_BYTES: usize = 16 << 20;
+
+/// Everything that one run needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Version of the format.
+    pub version: u32,
+    /// The scenario whose gates the run must pass.
+    pub scenario: String,
+    /// Seed of every stream of the run.
+    pub seed: Seed,
+    /// Time in which blocks are mined and faults strike.
+    pub storm_ms: u64,
+    /// Consensus parameters.
+    pub parameters: ParameterSet,
+    /// The nodes and what lies between them.
+    pub topology: Topology,
+    /// The transactions.
+    pub workload: WorkloadConfig,
+    /// The bridges that follow.
+    pub bridges: Vec<PlannedBridge>,
+    /// What goes wrong between bridges and nodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<PlannedFault>,
+}
+
+/// The nodes and what lies between them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topology {
+    /// One entry for each node: relative hash power of its miner.
+    pub hash_shares: Vec<u32>,
+    /// Mean time that a block takes from node to node.
+    pub mean_delay_ms: u64,
+    /// Mean one-way latency between a bridge and a node.
+    pub client_latency_ms: u64,
+    /// When the network is divided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<PlannedCut>,
+}
+
+/// A time during which two groups of nodes do not hear from each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedCut {
+    /// When it begins.
+    pub at_ms: u64,
+    /// The nodes on one side.
+    pub side: Vec<u32>,
+    /// When it ends.
+    pub heal: PlannedHeal,
+}
+
+/// When a cut ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum PlannedHeal {
+    /// At this time.
+    AtMs(u64),
+    /// When a node's selected chain is so far above the fork.
+    WhenChainGrew {
+        /// The node that is watched.
+        node: u32,
+        /// Chain blocks above the fork.
+        chain_blocks: u64,
+    },
+}
+
+/// A bridge and its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedBridge {
+    /// Nodes in order of preference.
+    pub nodes: Vec<u32>,
+    /// Longest time between two fetches.
+    pub poll_interval_ms: u64,
+    /// Longest time for a connection.
+    pub connect_timeout_ms: u64,
+    /// Longest time for a reply.
+    pub request_timeout_ms: u64,
+    /// Longest silence.
+    pub silence_timeout_ms: u64,
+    /// First pause between attempts.
+    pub backoff_min_ms: u64,
+    /// Longest pause between attempts.
+    pub backoff_max_ms: u64,
+    /// Unacknowledged events at which fetching pauses.
+    pub high_water_mark: u64,
+}
+
+impl Plan {
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the line where it stands.
+    pub fn parse(text: &str) -> Result<Self, PlanError> {
+        #[derive(Deserialize)]
+        struct VersionOnly {
+            version: u32,
+        }
+        if text.len() > MOST_BYTES {
+            return Err(PlanError::TooLarge { bytes: text.len() });
+        }
+        let VersionOnly { version } = toml::from_str(text).map_err(|error| PlanError::format(text, &error))?;
+        if version != VERSION {
+            return Err(PlanError::UnknownVersion { version });
+        }
+        let plan: Self = toml::from_str(text).map_err(|error| PlanError::format(text, &error))?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// The plan as a file.
+    pub fn to_text(&self) -> String {
+        toml::to_string(self).expect("a plan has nothing that TOML cannot express")
+    }
+
+    /// Identity of the plan: the BLAKE3 hash of its text.
+    pub fn digest(&self) -> Hash {
+        Hash::from_bytes(*blake3::hash(self.to_text().as_bytes()).as_bytes())
+    }
+}
+
+/// A seed. TOML has signed 64-bit numbers only, so that the larger half of all seeds is written as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seed(pub u64);
+
+impl Serialize for Seed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match i64::try_from(self.0) {
+            Ok(number) => serializer.serialize_i64(number),
+            Err(_) => serializer.serialize_str(&self.0.to_string()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Seed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Number(u64),
+            Text(String),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Number(seed) => Ok(Self(seed)),
+            Form::Text(text) => text.parse().map(Self).map_err(|_| de::Error::custom("the seed is no number")),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Each kind of fault alone: it strikes, and the bridge survives it without missing anything.
+
+use scenarios::{
+    fault::{Drawn, Fault, Moment, PlannedFault, Reset, Trigger, TriggerError},
+    report::{RunReport, Verdict},
+    run::Untouched,
+    runner::run_on_fresh_thread,
+    scenario::Scenario,
+};
+use sim::random::Streams;
+
+const SECONDS: u64 = 60;
+
+fn run_with(faults: Vec<PlannedFault>) -> RunReport {
+    let mut plan = Scenario::Steady.plan(3, SECONDS);
+    plan.faults = faults;
+    run_on_fresh_thread(plan, false, Box::new(Untouched)).report
+}
+
+fn at_second(id: u32, second: u64, what: Fault) -> PlannedFault {
+    PlannedFault { id, bridge: 0, when: Trigger { time_ms: Some(second * 1_000), ..Trigger::default() }, what }
+}
+
+fn reset() -> Fault {
+    Fault::Reset(Reset::draw(&mut Streams::new(1).stream("reset", 0)))
+}
+
+#[test]
+fn given_each_kind_of_fault_alone_when_it_strikes_then_nothing_is_missed() {
+    for kind in 0..Fault::KINDS {
+        let mut stream = Streams::new(9).stream("kind", kind as u64);
+        let what = Fault::draw(kind, &mut stream).expect("there are so many kinds");
+        // Nobody connects in calm weather: an obstacle on the way back needs a reason to come back.
+        let mut faults = vec![at_second(1, 20, what.clone())];
+        if what.kind().moment() == Moment::Attempt {
+            faults.push(at_second(2, 20, reset()));
+        }
+        let expected = faults.len() as u64;
+        let report = run_with(faults);
+        assert_eq!(report.verdict, Verdict::Pass, "{what:?}");
+        assert_eq!(report.figures.faults, expected, "{what:?} did not strike");
+        if what.kind().loses_reply() {
+            assert_eq!(report.figures.disconnects_in_flight, 1, "{what:?}");
+        }
+    }
+}
+
+#[test]
+fn given_a_fault_in_the_handshake_of_each_session_when_it_strikes_then_the_bridge_comes_through_at_last() {
+    let in_handshake = |session: u64, request: u64| PlannedFault {
+        id: u32::try_from(session).expect("few sessions"),
+        bridge: 0,
+        when: Trigger { session: Some(session), request: Some(request), ..Trigger::default() },
+        what: reset(),
+    };
+    let report = run_with((1..=7).map(|session| in_handshake(session, session)).collect());
+    assert_eq!((report.verdict, report.figures.faults), (Verdict::Pass, 7));
+    // The first session dies before the node has told who it is, so it has no end to tell.
+    assert_eq!(report.figures.disconnects, 6);
+}
+
+#[test]
+fn given_a_trigger_that_can_never_fit_when_checked_then_a_sentence_says_why() {
+    let with = |when| PlannedFault { id: 1, bridge: 0, when, what: reset() };
+    let reply = with(Trigger { reply: Some(3), ..Trigger::default() }).check(1);
+    assert_eq!(reply, Err(TriggerError::FieldWithoutMeaning { moment: Moment::Request, field: "reply" }));
+    assert_eq!(reply.expect_err("as above").to_string(), "it strikes at Request, where `reply` means nothing");
+    let zero = with(Trigger { request: Some(0), ..Trigger::default() }).check(1);
+    assert_eq!(zero, Err(TriggerError::Zero { field: "request" }));
+    let nobody = PlannedFault { bridge: 1, ..with(Trigger::default()) }.check(1);
+    assert_eq!(nobody, Err(TriggerError::NoSuchBridge { bridge: 1, bridges: 1 }));
+    assert_eq!(with(Trigger { session: Some(2), request: Some(3), ..Trigger::default() }).check(1), Ok(()));
+}

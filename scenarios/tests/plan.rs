@@ -1,0 +1,101 @@
+//! Plans: what is written is read, what is wrong is refused with its line, and a plan from a file does what its seed did.
+
+use scenarios::{
+    plan::{Plan, PlanError, PlannedBridge},
+    report::Verdict,
+    run::Untouched,
+    runner::run_on_fresh_thread,
+    scenario::Scenario,
+};
+
+const SECONDS: u64 = 60;
+
+fn text() -> String {
+    Scenario::Disconnect.plan(5, SECONDS).to_text()
+}
+
+/// The error of the plan's text after one replacement.
+fn refused(from: &str, to: &str) -> PlanError {
+    let text = text();
+    assert!(text.contains(from), "the plan has no '{from}'");
+    Plan::parse(&text.replacen(from, to, 1)).expect_err("the plan is wrong")
+}
+
+#[test]
+fn given_the_plan_of_any_seed_when_written_and_read_then_it_is_the_same() {
+    for scenario in Scenario::ALL {
+        for seed in [0, 1, 7, i64::MAX as u64, i64::MAX as u64 + 1, u64::MAX] {
+            let plan = scenario.plan(seed, SECONDS);
+            assert_eq!(Plan::parse(&plan.to_text()), Ok(plan.clone()));
+            assert_eq!(Plan::parse(&plan.to_text()).map(|read| read.digest()), Ok(plan.digest()));
+        }
+    }
+}
+
+#[test]
+fn given_a_plan_from_a_file_when_run_then_it_does_what_its_seed_did() {
+    for scenario in Scenario::ALL {
+        let from_seed = scenario.plan(11, SECONDS);
+        let from_file = Plan::parse(&from_seed.to_text()).expect("the plan was just written");
+        let run = |plan| run_on_fresh_thread(plan, false, Box::new(Untouched)).report;
+        let (first, second) = (run(from_seed), run(from_file));
+        assert_eq!(first.verdict, Verdict::Pass, "{}", scenario.name());
+        assert_eq!((first.hash, first.plan_digest), (second.hash, second.plan_digest));
+    }
+}
+
+#[test]
+fn given_an_unknown_version_or_field_when_read_then_it_is_refused_with_its_line() {
+    assert_eq!(refused("version = 1", "version = 2"), PlanError::UnknownVersion { version: 2 });
+    let error = refused("storm_ms = 60000", "storm_ms = 60000\nstrom_ms = 1");
+    assert!(matches!(error, PlanError::Format { line: 5, .. }), "{error}");
+    assert!(error.to_string().contains("strom_ms"), "{error}");
+    let error = refused("mean_delay_ms = 400", "mean_delay_ms = -400");
+    assert!(matches!(error, PlanError::Format { line: 20, .. }), "{error}");
+    for (from, to) in
+        [("[[faults]]\nid", "[[faults]]\nodd = 1\nid"), ("time_ms", "time_mss"), ("kind = \"", "kind = \"no_")]
+    {
+        let error = refused(from, to);
+        assert!(matches!(error, PlanError::Format { line: 30.., .. }), "{error}");
+    }
+}
+
+#[test]
+fn given_a_plan_that_cannot_be_run_when_read_then_a_sentence_names_what_is_wrong() {
+    for (from, to, sentence) in [
+        ("scenario = \"disconnect\"", "scenario = \"hurricane\"", "no scenario is named 'hurricane'"),
+        ("nodes = [0]", "nodes = [8]", "bridge 0 follows node 8, there are 8 nodes"),
+        ("nodes = [0]", "nodes = []", "bridge 0: no node address is configured"),
+        ("poll_interval_ms = 1000", "poll_interval_ms = 0", "bridge 0: poll_interval must not be zero"),
+        ("ghostdag_k = 10", "ghostdag_k = 0", "`ghostdag_k` is 0"),
+        ("pruning_depth = 1222", "pruning_depth = 1221", "`pruning_depth` is 1221"),
+        ("id = 1\nbridge = 0", "id = 0\nbridge = 0", "two faults have the id 0"),
+        ("id = 1\nbridge = 0", "id = 1\nbridge = 1", "fault 1: it hits bridge 1, there are 1"),
+    ] {
+        let error = refused(from, to).to_string();
+        assert!(error.contains(sentence), "'{to}': {error}");
+    }
+}
+
+#[test]
+fn given_one_fault_removed_when_compared_then_every_other_is_at_the_same_place() {
+    let all = Scenario::Faults.plan(4, SECONDS);
+    let removed = all.faults[2].id;
+    let mut fewer = all.clone();
+    fewer.faults.retain(|fault| fault.id != removed);
+    let read = Plan::parse(&fewer.to_text()).expect("the plan was just written");
+    let others: Vec<_> = all.faults.into_iter().filter(|fault| fault.id != removed).collect();
+    assert_eq!(read.faults, others);
+    assert_eq!((read.seed, read.topology, read.parameters), (all.seed, all.topology, all.parameters));
+}
+
+#[test]
+fn given_twins_with_different_faults_when_run_on_one_l1_then_both_have_what_their_nodes_have() {
+    let mut plan = Scenario::Disconnect.plan(6, SECONDS);
+    plan.bridges.push(PlannedBridge::to_node(5));
+    for (position, fault) in plan.faults.iter_mut().enumerate() {
+        fault.bridge = u32::from(position % 2 == 1);
+    }
+    let report = run_on_fresh_thread(plan, false, Box::new(Untouched)).report;
+    assert_eq!(report.verdict, Verdict::Pass);
+}
