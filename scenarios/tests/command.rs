@@ -109,14 +109,19 @@ fn given_a_plan_that_is_wrong_when_replayed_then_file_and_line_are_named() {
 }
 
 #[test]
-fn given_a_vacuous_run_when_it_ends_then_the_exit_code_and_the_card_say_so() {
-    let output = dagstorm(&["run", "steady", "--seconds", "2"]);
+fn given_a_vacuous_run_when_it_ends_then_its_plan_is_kept_and_the_printed_command_replays_it() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kept-plans").join("of-vacuous-runs");
+    let save_dir = directory.to_string_lossy().into_owned();
+    let output = dagstorm(&["run", "steady", "--seconds", "2", "--save-dir", &save_dir]);
     assert_eq!(output.status.code(), Some(13));
     let stdout = text(&output.stdout);
-    assert!(
-        stdout.contains("gates missed") && stdout.contains("dagstorm replay steady --seed 1 --seconds 2"),
-        "{stdout}"
-    );
+    assert!(stdout.contains("gates missed: chain blocks"), "{stdout}");
+    let plan = stdout.split_once("dagstorm replay ").map(|(_, plan)| plan.trim()).expect("the command is printed");
+    assert!(plan.starts_with(&save_dir), "{plan}");
+    let replayed = dagstorm(&["replay", plan]);
+    assert_eq!(replayed.status.code(), Some(13));
+    let hash = |text: &str| text.split_once("hash ").map(|(_, rest)| rest[..16].to_owned());
+    assert_eq!(hash(&text(&replayed.stdout)), hash(&stdout));
 }
 
 #[test]

@@ -111,6 +111,9 @@ struct RunArguments {
     /// Runs at the same time.
     #[arg(long, default_value_t = available_jobs())]
     jobs: NonZeroUsize,
+    /// Where the plans of failed runs are kept.
+    #[arg(long, default_value = run::SAVE_DIR)]
+    save_dir: PathBuf,
     /// Print one JSON object a line for each run.
     #[arg(long)]
     json: bool,

@@ -34,7 +34,8 @@ pub fn replay(arguments: &ReplayArguments) -> u8 {
         }
         run.join().expect("a panic inside the run is a verdict")
     });
-    let again = if from_file { format!("dagstorm replay {what}") } else { replay_command(&report, arguments.seconds) };
+    let again =
+        if from_file { format!("dagstorm replay {what}") } else { replay_command(&report, arguments.seconds, None) };
     print_report(&report, &again);
     report.verdict.exit_code()
 }

@@ -1,6 +1,14 @@
 //! `dagstorm run`, and plain `dagstorm`.
 
-use std::{collections::BTreeMap, io::IsTerminal, num::NonZeroUsize, ops::RangeInclusive, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::IsTerminal,
+    num::NonZeroUsize,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use scenarios::{
@@ -13,6 +21,9 @@ use super::{
     Profile, RunArguments, available_jobs,
     output::{self, Tone},
 };
+
+/// Where the plans of failed runs are kept unless told otherwise.
+pub const SAVE_DIR: &str = "failures";
 
 /// Seeds of every scenario in the short storm.
 const STORM_SEEDS: RangeInclusive<u64> = 1..=24;
@@ -30,13 +41,15 @@ pub fn run(arguments: &RunArguments) -> u8 {
         let mut verdicts = Vec::with_capacity(jobs.len());
         runner::run_all(&jobs, arguments.jobs.get(), |report| {
             output::plain(&report.to_json());
+            save_failure(&report, seconds, &arguments.save_dir);
             verdicts.push(report.verdict);
         });
         return report::exit_code(verdicts.iter());
     }
     let mut summary = Summary::start();
     runner::run_all(&jobs, arguments.jobs.get(), |report| {
-        print_report(&report, &replay_command(&report, seconds));
+        let saved = save_failure(&report, seconds, &arguments.save_dir);
+        print_report(&report, &replay_command(&report, seconds, saved.as_deref()));
         summary.add(report);
     });
     if jobs.len() > 1 {
@@ -63,7 +76,9 @@ pub fn storm() -> u8 {
     runner::run_all(&jobs, threads.get(), |report| {
         progress.inc(1);
         if report.verdict != Verdict::Pass {
-            progress.suspend(|| print_report(&report, &replay_command(&report, DEFAULT_SECONDS)));
+            let saved = save_failure(&report, DEFAULT_SECONDS, Path::new(SAVE_DIR));
+            let again = replay_command(&report, DEFAULT_SECONDS, saved.as_deref());
+            progress.suspend(|| print_report(&report, &again));
         }
         summary.add(report);
     });
@@ -99,12 +114,35 @@ pub fn print_report(report: &RunReport, replay: &str) {
 }
 
 /// The command that shows the run of a report again.
-pub fn replay_command(report: &RunReport, seconds: u64) -> String {
-    let seconds = if seconds == DEFAULT_SECONDS { String::new() } else { format!(" --seconds {seconds}") };
+pub fn replay_command(report: &RunReport, seconds: u64, saved: Option<&Path>) -> String {
     let (name, seed) = (report.scenario.as_str(), report.seed);
-    match report.verdict {
-        Verdict::Nondeterminism(_) => format!("dagstorm run {name} --seed {seed}{seconds} --check"),
-        _ => format!("dagstorm replay {name} --seed {seed}{seconds}"),
+    let seconds = if seconds == DEFAULT_SECONDS { String::new() } else { format!(" --seconds {seconds}") };
+    match (&report.verdict, saved) {
+        (Verdict::Nondeterminism(_), _) => format!("dagstorm run {name} --seed {seed}{seconds} --check"),
+        (_, Some(plan)) => format!("dagstorm replay {}", for_shell(&plan.to_string_lossy())),
+        (_, None) => format!("dagstorm replay {name} --seed {seed}{seconds}"),
+    }
+}
+
+/// A word that a shell takes as one.
+fn for_shell(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Keeps the plan of a failed run, which outlives changes of what its seed means. That it cannot be kept is told, and
+/// changes nothing else.
+fn save_failure(report: &RunReport, seconds: u64, directory: &Path) -> Option<PathBuf> {
+    let scenario = Scenario::by_name(&report.scenario).filter(|_| report.verdict != Verdict::Pass)?;
+    let plan = scenario.plan(report.seed, seconds);
+    let digest = &report.plan_digest.to_string()[..8];
+    let path = directory.join(format!("{}-{}-{digest}.toml", report.scenario, report.seed));
+    match fs::create_dir_all(directory).and_then(|()| fs::write(&path, plan.to_text())) {
+        Ok(()) => Some(path),
+        Err(error) => {
+            output::error(&format!("cannot keep the plan of the failed run at {}: {error}", path.display()));
+            None
+        }
     }
 }
 
