@@ -67,6 +67,13 @@ impl L1Bridge {
         Some(event)
     }
 
+    /// How many numbered events (blocks, reorgs, finalizations) wait to be taken: how far the consumer is behind the
+    /// bridge. With those taken and not acknowledged, never more than the high-water mark and one page.
+    pub fn waiting(&self) -> u64 {
+        // An event is in the queue before it is counted, so that one may have been taken already.
+        self.shared.emitted().saturating_sub(self.delivered)
+    }
+
     /// True when the stream has ended and its last event was taken.
     pub fn is_finished(&self) -> bool {
         self.shared.is_finished()

@@ -18,6 +18,8 @@ use crate::event::L1Event;
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     events: SegQueue<L1Event>,
+    /// The highest sequence number pushed.
+    emitted: AtomicU64,
     /// No event will follow those in the queue.
     finished: AtomicBool,
     consumer: Notify,
@@ -37,7 +39,11 @@ pub(crate) enum Signal {
 
 impl Shared {
     pub(crate) fn push(&self, event: L1Event) {
+        let sequence = event.sequence();
         self.events.push(event);
+        if let Some(sequence) = sequence {
+            self.emitted.store(sequence, Ordering::Release);
+        }
         self.consumer.notify_one();
     }
 
@@ -48,6 +54,11 @@ impl Shared {
 
     pub(crate) fn try_next(&self) -> Option<L1Event> {
         self.events.pop()
+    }
+
+    /// The highest sequence number pushed.
+    pub(crate) fn emitted(&self) -> u64 {
+        self.emitted.load(Ordering::Acquire)
     }
 
     /// Whether every event was taken and none will follow.
