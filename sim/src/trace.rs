@@ -96,6 +96,13 @@ pub enum Record {
         /// First bytes of the frame's BLAKE3 hash.
         digest: u64,
     },
+    /// A property did not hold for a bridge.
+    PropertyBroken {
+        /// Number of the bridge.
+        client: u32,
+        /// Which, and what was seen.
+        text: String,
+    },
 }
 
 impl fmt::Display for Record {
@@ -120,6 +127,7 @@ impl fmt::Display for Record {
             Self::FrameToNode { connection, bytes, digest } => {
                 write!(f, "connection {connection}: {bytes} bytes to the node, {digest:016x}")
             }
+            Self::PropertyBroken { client, text } => write!(f, "bridge {client} breaks {text}"),
         }
     }
 }

@@ -336,3 +336,20 @@ fn given_a_lower_latency_when_more_is_written_then_it_does_not_overtake() {
     });
     assert!(at > LATENCY, "the reset arrived after {at:?}");
 }
+
+#[test]
+fn given_a_reshaped_link_when_restored_then_it_carries_as_at_first() {
+    let took = simulate(|executor| async move {
+        let (mut near, mut far, control) = link::pair(&executor, LinkProfile::good(LATENCY));
+        control.reshape(|profile| {
+            profile.latency = LATENCY * 9;
+            (profile.bytes_per_second, profile.chunk_bytes) = (1, 1);
+        });
+        control.restore();
+        near.write_all(b"abc").await.expect("the link is whole");
+        let mut bytes = [0; 3];
+        assert_eq!(far.read(&mut bytes).await.ok(), Some(3));
+        executor.now()
+    });
+    assert!(took < LATENCY + Duration::from_micros(1), "{took:?}");
+}

@@ -43,8 +43,8 @@ impl Transport for SimTransport {
                 return Err(io::Error::new(io::ErrorKind::NotFound, format!("no host is named {host}")));
             };
             let connection = world.new_connection(client, node);
-            let latency = world.draw_latency(connection);
-            let fate = world.fate_of_attempt(client, node);
+            let (attempt, fate) = world.fate_of_attempt(client, node);
+            let latency = world.draw_latency(client, attempt);
             world.executor().sleep(latency * 2).await;
             match fate {
                 AttemptFate::Refuse => {

@@ -54,7 +54,7 @@ pub fn pair(executor: &Executor, profile: LinkProfile) -> (Endpoint, Endpoint, L
     };
     let near = endpoint(&forward, &backward);
     let far = endpoint(&backward, &forward);
-    let control = LinkControl { executor: executor.clone(), to_far: forward, to_near: backward };
+    let control = LinkControl { executor: executor.clone(), profile, to_far: forward, to_near: backward };
     (near, far, control)
 }
 
@@ -170,6 +170,8 @@ fn wake(waker: &mut Option<Waker>) {
 #[derive(Clone)]
 pub struct LinkControl {
     executor: Executor,
+    /// As the connection was made.
+    profile: LinkProfile,
     to_far: Rc<RefCell<Direction>>,
     to_near: Rc<RefCell<Direction>>,
 }
@@ -222,6 +224,11 @@ impl LinkControl {
     pub fn reshape(&self, change: impl Fn(&mut LinkProfile)) {
         change(&mut self.to_far.borrow_mut().profile);
         change(&mut self.to_near.borrow_mut().profile);
+    }
+
+    /// Takes back every [`reshape`](Self::reshape).
+    pub fn restore(&self) {
+        self.reshape(|profile| *profile = self.profile);
     }
 }
 

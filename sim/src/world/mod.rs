@@ -61,23 +61,25 @@ pub struct World {
     interposer: RefCell<Box<dyn Interposer>>,
     clients: RefCell<BTreeMap<u32, ClientCounts>>,
     sinks: RefCell<Vec<SinkMoved>>,
+    chain_answers: RefCell<BTreeMap<u32, Vec<ChainAnswer>>>,
     watched_nodes: BTreeSet<u32>,
     client_latency: Duration,
 }
 
-/// What one client has asked so far.
+/// What one client has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// GetVirtualChainFromBlockV2 requests received.
     pub chain_requests: u64,
     /// Requests of any kind received.
     pub requests: u64,
+    /// Attempts to connect.
+    pub attempts: u64,
 }
 
 /// What one client did so far.
 #[derive(Clone, Copy, Debug, Default)]
 struct ClientCounts {
-    attempts: u64,
     sessions: u64,
     asked: Counters,
 }
@@ -90,6 +92,17 @@ pub struct SinkMoved {
     /// Number of the node.
     pub node: u32,
     /// Its sink since then.
+    pub sink: BlockId,
+}
+
+/// A node answered a GetVirtualChainFromBlockV2 request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainAnswer {
+    /// Simulated time at which the answer was true.
+    pub at: Duration,
+    /// Number of the node.
+    pub node: u32,
+    /// Its sink then.
     pub sink: BlockId,
 }
 
@@ -114,6 +127,7 @@ impl World {
             interposer: RefCell::new(interposer),
             clients: RefCell::default(),
             sinks: RefCell::default(),
+            chain_answers: RefCell::default(),
             watched_nodes: config.watched_nodes,
             client_latency: config.client_latency,
         });
@@ -136,7 +150,7 @@ impl World {
         self.trace.borrow_mut().record(self.executor.now(), record);
     }
 
-    /// What client number `client` has asked so far.
+    /// What client number `client` has done so far.
     pub fn counters(&self, client: u32) -> Counters {
         self.clients.borrow().get(&client).map_or(Counters::default(), |counts| counts.asked)
     }
@@ -151,18 +165,24 @@ impl World {
         Ref::map(self.sinks.borrow(), Vec::as_slice)
     }
 
-    fn fate_of_attempt(&self, client: u32, node: usize) -> AttemptFate {
-        let attempt = {
+    /// Every answer to a chain request of client number `client` so far, oldest first.
+    pub fn chain_answers(&self, client: u32) -> Ref<'_, [ChainAnswer]> {
+        Ref::map(self.chain_answers.borrow(), |answers| answers.get(&client).map_or(&[][..], Vec::as_slice))
+    }
+
+    /// Counts an attempt of the client to connect; its number and what becomes of it.
+    fn fate_of_attempt(&self, client: u32, node: usize) -> (u64, AttemptFate) {
+        let number = {
             let mut clients = self.clients.borrow_mut();
             let counts = clients.entry(client).or_default();
-            counts.attempts += 1;
-            counts.attempts
+            counts.asked.attempts += 1;
+            counts.asked.attempts
         };
         let (now, chain_blocks) = (self.executor.now(), self.chain_blocks(node));
-        let attempt = Attempt { client, node: node as u32, attempt, now, chain_blocks };
+        let attempt = Attempt { client, node: node as u32, attempt: number, now, chain_blocks };
         let fate = self.interposer.borrow_mut().on_attempt(&attempt);
         self.record_notes();
-        fate
+        (number, fate)
     }
 
     /// What the interposer did enters the trace.
@@ -173,6 +193,11 @@ impl World {
         } {
             self.record(Record::Fault { text });
         }
+    }
+
+    /// Key of what is drawn for one client's attempt or session: whatever other clients do shifts no draw.
+    fn key(client: u32, number: u64) -> u64 {
+        u64::from(client) << 40 | number
     }
 
     fn next_session(&self, client: u32) -> u64 {

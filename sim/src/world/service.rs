@@ -25,7 +25,7 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    World,
+    ChainAnswer, World,
     executor::Sleep,
     interposer::{Message, MessageFate, MessageKind},
     link::{Endpoint, LinkControl},
@@ -59,9 +59,9 @@ impl World {
         connections.len() - 1
     }
 
-    pub(super) fn draw_latency(&self, connection: usize) -> Duration {
+    pub(super) fn draw_latency(&self, client: u32, attempt: u64) -> Duration {
         let mean_us = u64::try_from(self.client_latency.as_micros()).unwrap_or(u64::MAX);
-        let mut stream = self.streams.stream("client latency", connection as u64);
+        let mut stream = self.streams.stream("client latency", Self::key(client, attempt));
         Duration::from_micros(mean_us / 2 + stream.below(mean_us.saturating_add(1)))
     }
 
@@ -148,7 +148,7 @@ enum Outcome {
 
 impl Service {
     async fn run(mut self) {
-        let mut service_times = self.world.streams.stream("service time", self.connection as u64);
+        let mut service_times = self.world.streams.stream("service time", World::key(self.client, self.session));
         loop {
             let outcome = match poll_fn(|context| self.poll_work(context)).await {
                 Work::Ended => Outcome::Ended,
@@ -221,7 +221,7 @@ impl Service {
     }
 
     async fn answer(&mut self, frame: &[u8], id: u64, request: &Request, service_time: Duration) -> Outcome {
-        self.world.count_request(self.client, request);
+        self.world.count_request(self.client, self.node, request);
         let answer = self.world.network_mut().answer_frame(self.node, frame);
         self.world.executor().sleep(service_time).await;
         let Answer::Reply(reply) = answer else { return Outcome::Ended };
@@ -313,11 +313,16 @@ impl Service {
 }
 
 impl World {
-    fn count_request(&self, client: u32, request: &Request) {
+    fn count_request(&self, client: u32, node: usize, request: &Request) {
         let mut clients = self.clients.borrow_mut();
         let counters = &mut clients.entry(client).or_default().asked;
         counters.requests += 1;
-        counters.chain_requests += u64::from(request.operation() == Operation::GetVirtualChainFromBlockV2);
+        if request.operation() == Operation::GetVirtualChainFromBlockV2 {
+            counters.chain_requests += 1;
+            let sink = self.network().node(node).sink();
+            let answer = ChainAnswer { at: self.executor.now(), node: node as u32, sink };
+            self.chain_answers.borrow_mut().entry(client).or_default().push(answer);
+        }
     }
 
     /// Chain blocks on a node's selected chain, genesis not counted.
