@@ -19,6 +19,8 @@ pub struct Replica {
     pub disconnects: u64,
     /// Events of any kind.
     pub events: u64,
+    /// The bridge said that it cannot go on.
+    pub ended: bool,
 }
 
 /// One chain block with what it accepted.
@@ -54,6 +56,7 @@ impl Replica {
             }
             L1Event::Finalized { block, .. } => self.finalized = Some(*block),
             L1Event::Disconnected { .. } => self.disconnects += 1,
+            L1Event::Fatal(_) => self.ended = true,
             _ => {}
         }
     }

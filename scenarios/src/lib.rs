@@ -7,16 +7,22 @@
 //! | [`run`] | one run: a world, the real bridge, a consumer, the checkers |
 //! | [`consumer`] | what a consumer rebuilds from events alone |
 //! | [`check`] | the properties, one file each |
+//! | [`coverage`] | states that a sweep must have reached |
 //! | [`event_text`] | bridge events as lines |
 //! | [`fault`] | what goes wrong between a bridge and its nodes, one file each |
+//! | [`oracle`] | what is true of chains and acceptance, from raw blocks |
 //! | [`report`] | verdicts, figures, exit codes, JSON |
+//! | [`card`] | what a failed run tells, and the commands that show it again |
 //! | [`runner`] | threads and CPU time: the only part outside the determinism contract |
 //! | [`verify`] | reference data against our code |
 
+pub mod card;
 pub mod check;
 pub mod consumer;
+pub mod coverage;
 pub mod event_text;
 pub mod fault;
+pub mod oracle;
 pub mod plan;
 pub mod report;
 pub mod run;

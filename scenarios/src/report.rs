@@ -3,7 +3,7 @@
 use kaspa_hashes::Hash;
 use serde::Serialize;
 
-use crate::check::Failure;
+use crate::{card::Origin, check::Failure, coverage::Coverage};
 
 /// Counts of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,12 @@ pub struct Figures {
     pub finalized: u64,
     /// GetVirtualChainFromBlockV2 requests.
     pub chain_requests: u64,
+    /// Times that a followed node left a block which was final for its followers.
+    pub finality_conflicts: u64,
+    /// Blue score of the deepest branch that a followed node held and lost.
+    pub deepest_lost_branch: u64,
+    /// Bridges that ended in `Fatal`.
+    pub ended: u64,
 }
 
 /// How a run ended.
@@ -39,8 +45,8 @@ pub enum Verdict {
     Pass,
     /// A property was broken.
     Safety(Failure),
-    /// The bridge did not arrive in time.
-    Liveness(String),
+    /// A bridge did not arrive in time.
+    Liveness(Failure),
     /// Two runs of the same seed differ.
     Nondeterminism(String),
     /// The run did not see what it is there for.
@@ -74,12 +80,25 @@ impl Verdict {
         }
     }
 
+    /// Name and meaning of what did not hold; `None` if all did.
+    pub fn property(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Pass => None,
+            Self::Safety(failure) | Self::Liveness(failure) => Some((failure.property, failure.meaning)),
+            Self::Nondeterminism(_) => {
+                Some(("determinism", "two runs of one plan do the same things at the same times"))
+            }
+            Self::Vacuous(_) => Some(("gates", "the run sees what its scenario is there for")),
+            Self::Panic(_) => Some(("no-panic", "nothing panics, and the simulation comes to its end")),
+        }
+    }
+
     /// What went wrong, in a sentence; `None` if nothing did.
     pub fn explanation(&self) -> Option<String> {
         match self {
             Self::Pass => None,
-            Self::Safety(failure) => Some(failure.to_string()),
-            Self::Liveness(text) | Self::Nondeterminism(text) | Self::Panic(text) => Some(text.clone()),
+            Self::Safety(failure) | Self::Liveness(failure) => Some(failure.to_string()),
+            Self::Nondeterminism(text) | Self::Panic(text) => Some(text.clone()),
             Self::Vacuous(missed) => Some(format!("gates missed: {}", missed.join("; "))),
         }
     }
@@ -111,6 +130,8 @@ pub struct RunReport {
     pub cpu_seconds: f64,
     /// Counts.
     pub figures: Figures,
+    /// Coverage points reached.
+    pub coverage: Coverage,
 }
 
 /// The line that `--json` prints for a run.
@@ -122,6 +143,14 @@ struct JsonLine<'a> {
     verdict: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    property: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_at_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saved_plan: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<String>,
     hash: String,
     sim_seconds: f64,
     cpu_seconds: f64,
@@ -136,18 +165,36 @@ struct JsonLine<'a> {
     faults: u64,
     finalized: u64,
     chain_requests: u64,
+    finality_conflicts: u64,
+    deepest_lost_branch: u64,
+    ended: u64,
+    coverage: &'a Coverage,
 }
 
 impl RunReport {
-    /// One JSON object without line breaks.
-    pub fn to_json(&self) -> String {
+    /// Simulated time at which it was seen that the run fails; `None` if it passed or that is not known.
+    pub fn failed_at_seconds(&self) -> Option<f64> {
+        match &self.verdict {
+            Verdict::Pass | Verdict::Nondeterminism(_) | Verdict::Panic(_) => None,
+            Verdict::Safety(failure) | Verdict::Liveness(failure) => Some(failure.at.as_secs_f64()),
+            Verdict::Vacuous(_) => Some(self.sim_seconds),
+        }
+    }
+
+    /// One JSON object without line breaks. If the run failed, `origin` tells where its plan is and what shows it again.
+    pub fn to_json(&self, origin: &Origin) -> String {
         let figures = &self.figures;
+        let failed = self.verdict != Verdict::Pass;
         let line = JsonLine {
             scenario: &self.scenario,
             seed: self.seed,
             plan: self.plan_digest.to_string(),
             verdict: self.verdict.word(),
             explanation: self.verdict.explanation(),
+            property: self.verdict.property().map(|(name, _)| name),
+            failed_at_seconds: self.failed_at_seconds(),
+            saved_plan: origin.plan_file().filter(|_| failed).map(|path| path.to_string_lossy().into_owned()),
+            replay: failed.then(|| origin.replay_command(self)),
             hash: self.hash.to_string(),
             sim_seconds: self.sim_seconds,
             cpu_seconds: self.cpu_seconds,
@@ -162,6 +209,10 @@ impl RunReport {
             faults: figures.faults,
             finalized: figures.finalized,
             chain_requests: figures.chain_requests,
+            finality_conflicts: figures.finality_conflicts,
+            deepest_lost_branch: figures.deepest_lost_branch,
+            ended: figures.ended,
+            coverage: &self.coverage,
         };
         serde_json::to_string(&line).expect("numbers and text always serialize")
     }
@@ -169,13 +220,24 @@ impl RunReport {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::check::Breach;
 
     #[test]
     fn given_several_failures_when_the_exit_code_is_chosen_then_the_gravest_wins() {
         let vacuous = Verdict::Vacuous(vec!["x".into()]);
-        let liveness = Verdict::Liveness("x".into());
-        let safety = Verdict::Safety(Failure { checker: "path", message: "x".into() });
+        let failure = |breach| Failure {
+            property: "path",
+            meaning: "x",
+            breach,
+            bridge: Some(0),
+            at: Duration::ZERO,
+            message: "x".into(),
+        };
+        let liveness = Verdict::Liveness(failure(Breach::Liveness));
+        let safety = Verdict::Safety(failure(Breach::Safety));
         let panic = Verdict::Panic("x".into());
         assert_eq!(exit_code([Verdict::Pass].iter()), 0);
         assert_eq!(exit_code([vacuous.clone(), Verdict::Pass].iter()), 13);

@@ -2,18 +2,21 @@
 
 use std::{
     any::Any,
+    collections::VecDeque,
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use kaspa_hashes::Hash;
 use rustix::time::{ClockId, clock_gettime};
-use sim::trace::Entry;
+use sim::trace::{Entry, Record};
 
 use crate::{
+    coverage::Coverage,
     plan::Plan,
     report::{Figures, RunReport, Verdict},
     run::{self, EventTap, Outcome, Untouched},
@@ -36,16 +39,25 @@ pub struct Job {
 impl Job {
     /// Does the job.
     pub fn run(&self) -> RunReport {
-        let expand = || self.scenario.plan(self.seed, self.seconds);
-        let Traced { mut report, trace } = run_on_fresh_thread(expand(), self.check, Box::new(Untouched));
-        if self.check {
-            let second = run_on_fresh_thread(expand(), true, Box::new(Untouched));
-            if let Some(difference) = first_difference(&trace, &second.trace) {
-                report.verdict = Verdict::Nondeterminism(difference);
-            }
-        }
-        report
+        run_plan(&self.plan(), self.check)
     }
+
+    /// What its seed expands to.
+    pub fn plan(&self) -> Plan {
+        self.scenario.plan(self.seed, self.seconds)
+    }
+}
+
+/// Runs `plan`; with `check` twice, and it is a failure if the second run differs in anything.
+pub fn run_plan(plan: &Plan, check: bool) -> RunReport {
+    let Traced { mut report, trace } = run_on_fresh_thread(plan.clone(), check, Box::new(Untouched));
+    if check {
+        let second = run_on_fresh_thread(plan.clone(), true, Box::new(Untouched));
+        if let Some(difference) = first_difference(&trace, &second.trace) {
+            report.verdict = Verdict::Nondeterminism(difference);
+        }
+    }
+    report
 }
 
 /// A run with everything that happened in it.
@@ -59,14 +71,34 @@ pub struct Traced {
 
 /// Runs `plan` on a thread of its own and turns a panic into a verdict.
 pub fn run_on_fresh_thread(plan: Plan, keep_trace: bool, tap: Box<dyn EventTap>) -> Traced {
-    let (sender, receiver) = mpsc::channel();
-    let report = run_with_listener(plan, keep_trace.then_some(sender), tap);
-    Traced { report, trace: receiver.into_iter().collect() }
+    let mut trace = Vec::new();
+    let report =
+        if keep_trace { run_and_listen(plan, tap, |entry| trace.push(entry)) } else { run_alone(plan, None, tap) };
+    Traced { report, trace }
 }
 
-/// As [`run_on_fresh_thread`], but everything that happens goes to `trace_to` as it happens; what was sent before a
-/// panic is not lost.
-pub fn run_with_listener(plan: Plan, trace_to: Option<mpsc::Sender<Entry>>, tap: Box<dyn EventTap>) -> RunReport {
+/// As [`run_on_fresh_thread`], but `on_entry` gets everything that happens as it happens, also what comes before a panic.
+pub fn run_and_listen(plan: Plan, tap: Box<dyn EventTap>, mut on_entry: impl FnMut(Entry)) -> RunReport {
+    /// How often it is looked whether a silent run is over.
+    const PATIENCE: Duration = Duration::from_millis(20);
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        let run = scope.spawn(|| run_alone(plan, Some(sender), tap));
+        // The channel does not close when a run panics: its tasks are leaked, and with them the sender.
+        loop {
+            match receiver.recv_timeout(PATIENCE) {
+                Ok(entry) => on_entry(entry),
+                Err(mpsc::RecvTimeoutError::Timeout) if !run.is_finished() => {}
+                Err(_) => break,
+            }
+        }
+        receiver.try_iter().for_each(on_entry);
+        run.join().expect("a panic inside the run is a verdict")
+    })
+}
+
+/// Runs on a fresh thread and waits for it.
+fn run_alone(plan: Plan, trace_to: Option<mpsc::Sender<Entry>>, tap: Box<dyn EventTap>) -> RunReport {
     let (scenario, seed, plan_digest) = (plan.scenario.clone(), plan.seed.0, plan.digest());
     #[expect(clippy::disallowed_methods, reason = "every simulation needs a fresh thread")]
     let worker = thread::spawn(move || {
@@ -75,8 +107,55 @@ pub fn run_with_listener(plan: Plan, trace_to: Option<mpsc::Sender<Entry>>, tap:
         (outcome, thread_cpu_seconds() - before)
     });
     let (outcome, cpu_seconds) = worker.join().unwrap_or_else(|panic| (panicked(panic.as_ref()), 0.0));
-    let Outcome { verdict, hash, simulated, figures } = outcome;
-    RunReport { scenario, seed, plan_digest, verdict, hash, sim_seconds: simulated.as_secs_f64(), cpu_seconds, figures }
+    let Outcome { verdict, hash, simulated, figures, coverage } = outcome;
+    let sim_seconds = simulated.as_secs_f64();
+    RunReport { scenario, seed, plan_digest, verdict, hash, sim_seconds, cpu_seconds, figures, coverage }
+}
+
+/// The end of a run.
+#[derive(Debug)]
+pub struct Ending {
+    /// The report.
+    pub report: RunReport,
+    /// The last records of those asked for, oldest first; the first broken property is the last of them.
+    pub last: Vec<Entry>,
+    /// Simulated time of the last record of any kind; `None` if there was none.
+    pub last_at: Option<Duration>,
+}
+
+/// As [`run_on_fresh_thread`], but of everything that happens only the last `most` records for which `is_wanted` holds are
+/// kept, also if the run panics. A run is deterministic: how one ended that nobody listened to is seen by running it again.
+pub fn run_for_ending(plan: Plan, tap: Box<dyn EventTap>, most: usize, is_wanted: fn(&Record) -> bool) -> Ending {
+    let mut last = Last { most, entries: VecDeque::new(), is_complete: false };
+    let mut last_at = None;
+    let report = run_and_listen(plan, tap, |entry| {
+        last_at = Some(entry.at);
+        if is_wanted(&entry.record) {
+            last.push(entry);
+        }
+    });
+    Ending { report, last: last.entries.into(), last_at }
+}
+
+/// Keeps the last entries up to the first broken property: what a bridge tells in the same instant after it is no part of
+/// what led there.
+struct Last {
+    most: usize,
+    entries: VecDeque<Entry>,
+    is_complete: bool,
+}
+
+impl Last {
+    fn push(&mut self, entry: Entry) {
+        if self.is_complete || self.most == 0 {
+            return;
+        }
+        self.is_complete = matches!(entry.record, Record::PropertyBroken { .. });
+        if self.entries.len() == self.most {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(entry);
+    }
 }
 
 /// Does `jobs` on `threads` threads and hands the reports over in the order of the jobs, each as soon as all before it
@@ -130,8 +209,9 @@ fn panicked(panic: &(dyn Any + Send)) -> Outcome {
     Outcome {
         verdict: Verdict::Panic(message.unwrap_or("a panic without a message").to_owned()),
         hash: Hash::default(),
-        simulated: std::time::Duration::ZERO,
+        simulated: Duration::ZERO,
         figures: Figures::default(),
+        coverage: Coverage::default(),
     }
 }
 
@@ -143,10 +223,6 @@ fn thread_cpu_seconds() -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use sim::trace::Record;
-
     use super::*;
 
     fn entry(cut: u32) -> Entry {
@@ -160,5 +236,37 @@ mod tests {
         let shorter = first_difference(&[entry(1)], &[entry(1), entry(2)]).expect("one is longer");
         assert!(shorter.contains("nothing more"), "{shorter}");
         assert_eq!(first_difference(&[entry(1)], &[entry(1)]), None);
+    }
+
+    #[test]
+    fn given_a_run_that_panics_when_listened_to_then_it_is_over_and_what_came_before_is_there() {
+        struct Panics;
+        impl EventTap for Panics {
+            fn pass(&mut self, _: bridge::L1Event) -> Vec<bridge::L1Event> {
+                panic!("planted panic");
+            }
+        }
+        let plan = Scenario::Steady.plan(1, 10);
+        let traced = run_on_fresh_thread(plan.clone(), true, Box::new(Panics));
+        assert_eq!(traced.report.verdict, Verdict::Panic("planted panic".into()));
+        let is_event = |record: &Record| matches!(record, Record::BridgeEvent { .. });
+        assert!(traced.trace.last().is_some_and(|entry| is_event(&entry.record)), "{:?}", traced.trace.last());
+        let ending = run_for_ending(plan, Box::new(Panics), 8, is_event);
+        assert_eq!(ending.last.last(), traced.trace.last());
+        assert_eq!(ending.last_at, traced.trace.last().map(|entry| entry.at));
+    }
+
+    #[test]
+    fn given_many_records_when_kept_then_the_last_ones_up_to_the_broken_property() {
+        let broken =
+            Entry { at: Duration::from_secs(1), record: Record::PropertyBroken { client: 0, text: "x".into() } };
+        let kept = |most: usize, entries: &[Entry]| {
+            let mut last = Last { most, entries: VecDeque::new(), is_complete: false };
+            entries.iter().for_each(|entry| last.push(entry.clone()));
+            Vec::from(last.entries)
+        };
+        assert_eq!(kept(2, &[entry(1), entry(2), entry(3)]), [entry(2), entry(3)]);
+        assert_eq!(kept(2, &[entry(1), entry(2), broken.clone(), entry(3), broken.clone()]), [entry(2), broken]);
+        assert_eq!(kept(0, &[entry(1)]), []);
     }
 }

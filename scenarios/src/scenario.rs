@@ -11,7 +11,7 @@ use crate::{
         AcceptThenClose, BlackHole, CloseSession, CutReply, Drawn, Fault, Fin, HalfOpen, HangingConnect, LostReply,
         PlannedFault, RefusedConnect, Reset, Trigger,
     },
-    plan::{self, Plan, PlannedBridge, PlannedCut, PlannedHeal, Seed, Topology},
+    plan::{self, Plan, PlannedBridge, PlannedConsumer, PlannedCut, PlannedHeal, Seed, Topology},
     report::Figures,
 };
 
@@ -40,12 +40,18 @@ const CUT_CHAIN_BLOCKS: (u64, u64) = (21, 24);
 /// second, and needs some seconds to adopt the other side's chain.
 const CUT_SPACING_MS: u64 = 45_000;
 
+/// Chain blocks that the followed side grows before it loses about a finality depth of blue score.
+const FATAL_CHAIN_BLOCKS: (u64, u64) = (110, 165);
+
 /// A named storm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// The node resets, closes, cuts short or forgets connections while a request is in flight.
     Disconnect,
-    /// Every kind of fault, some kinds in each run.
+    /// The followed node leaves a chain about as deep as finality, or a bridge is on the wrong network: some bridges must
+    /// end, the others must not.
+    Fatal,
+    /// Every kind of fault, some kinds in each run, and slow consumers.
     Faults,
     /// The followed node is cut off with the smaller part of the hash power, again and again.
     Reorg,
@@ -55,12 +61,13 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them, in the order in which they are run.
-    pub const ALL: [Self; 4] = [Self::Steady, Self::Disconnect, Self::Reorg, Self::Faults];
+    pub const ALL: [Self; 5] = [Self::Steady, Self::Disconnect, Self::Reorg, Self::Faults, Self::Fatal];
 
     /// Name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Disconnect => "disconnect",
+            Self::Fatal => "fatal",
             Self::Faults => "faults",
             Self::Reorg => "reorg",
             Self::Steady => "steady",
@@ -71,7 +78,8 @@ impl Scenario {
     pub fn summary(self) -> &'static str {
         match self {
             Self::Disconnect => "connections break while a request is in flight, and again on the way back",
-            Self::Faults => "every kind of fault on connections and messages, some kinds in each run",
+            Self::Fatal => "a reorg about as deep as finality, or a wrong network: who must end does, and nobody else",
+            Self::Faults => "every kind of fault on connections and messages, some kinds in each run; slow consumers",
             Self::Reorg => "the followed node is cut off with the smaller part of the miners, then joined again",
             Self::Steady => "nothing goes wrong",
         }
@@ -105,7 +113,11 @@ impl Scenario {
         match self {
             Self::Steady => {}
             Self::Disconnect => plan.faults = draw_disconnects(&streams, storm_ms),
-            Self::Faults => plan.faults = draw_faults(&streams, storm_ms),
+            Self::Fatal => draw_fatal(&mut plan, &streams),
+            Self::Faults => {
+                plan.faults = draw_faults(&streams, storm_ms);
+                draw_consumer(&mut plan.bridges[0], &streams);
+            }
             Self::Reorg => plan.topology.cuts = draw_cuts(&streams, storm_ms),
         }
         plan
@@ -126,6 +138,9 @@ impl Scenario {
             }
             Self::Disconnect => {
                 gate("disconnects while a request is in flight", figures.disconnects_in_flight, 1);
+            }
+            Self::Fatal => {
+                gate("blue score of the followed node's deepest lost branch", figures.deepest_lost_branch, 100)
             }
             Self::Faults => gate("faults that struck", figures.faults, 1),
             Self::Reorg => gate("blocks removed by the deepest reorg", figures.max_reorg_depth, 20),
@@ -210,4 +225,31 @@ fn draw_cuts(streams: &Streams, storm_ms: u64) -> Vec<PlannedCut> {
         at_ms += CUT_SPACING_MS;
     }
     cuts
+}
+
+/// A cut about as deep as finality, half of the time with broken connections; one time in four with a second bridge that is
+/// configured for another network.
+fn draw_fatal(plan: &mut Plan, streams: &Streams) {
+    let mut stream = streams.stream("fatal", 0);
+    let (least, most) = FATAL_CHAIN_BLOCKS;
+    let chain_blocks = least + stream.below(most - least + 1);
+    let heal = PlannedHeal::WhenChainGrew { node: FOLLOWED_NODE, chain_blocks };
+    let side = vec![FOLLOWED_NODE, 1 + stream.below(NODES as u64 - 1) as u32];
+    plan.topology.cuts = vec![PlannedCut { at_ms: 2_000 + stream.below(4_000), side, heal }];
+    if stream.chance(1, 2) {
+        plan.faults = draw_disconnects(streams, plan.storm_ms);
+    }
+    if stream.chance(1, 4) {
+        let stranger = PlannedBridge { network: "testnet-10".to_owned(), ..PlannedBridge::to_node(FOLLOWED_NODE) };
+        plan.bridges.push(stranger);
+    }
+}
+
+/// One time in four a consumer that does not always keep up, and a queue that it can fill.
+fn draw_consumer(bridge: &mut PlannedBridge, streams: &Streams) {
+    let mut stream = streams.stream("consumer", 0);
+    if stream.chance(1, 4) {
+        bridge.high_water_mark = 4 + stream.below(61);
+        bridge.consumer = PlannedConsumer { store_ms: 50 + stream.below(950), acknowledge_every: 1 + stream.below(8) };
+    }
 }

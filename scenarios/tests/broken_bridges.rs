@@ -1,19 +1,15 @@
 //! Bridges that are broken on purpose, each as a follower really was: the checkers must find every one of them. A checker
-//! that cannot fail is no checker.
+//! that cannot fail is no checker. Those that see more than events are broken in `checkers.rs`.
 
-use std::time::Duration;
-
-use bridge::{AcceptedTransaction, BlockAdded, ChainRef, L1Event, Reorg};
+use bridge::{AcceptedTransaction, BlockAdded, ChainRef, FatalError, L1Event, RejectReason, Reorg};
 use kaspa_hashes::Hash;
 use scenarios::{
-    check::{Checker, Context, economy::Economy},
-    consumer::Replica,
+    plan::Plan,
     report::{RunReport, Verdict},
-    run::EventTap,
+    run::{EventTap, Untouched},
     runner::run_on_fresh_thread,
-    scenario::Scenario,
+    scenario::{DEFAULT_SECONDS, Scenario},
 };
-use sim::network::Network;
 
 const SECONDS: u64 = 60;
 
@@ -21,11 +17,11 @@ fn run_broken(scenario: Scenario, tap: impl EventTap + 'static) -> RunReport {
     run_on_fresh_thread(scenario.plan(1, SECONDS), false, Box::new(tap)).report
 }
 
-/// The name of the checker that failed.
-fn failed_checker(report: &RunReport) -> &'static str {
+/// The name of the property that was found broken.
+fn broken_property(report: &RunReport) -> &'static str {
     match &report.verdict {
-        Verdict::Safety(failure) => failure.checker,
-        other => panic!("expected a safety failure, got {other:?}"),
+        Verdict::Safety(failure) | Verdict::Liveness(failure) => failure.property,
+        other => panic!("expected a broken property, got {other:?}"),
     }
 }
 
@@ -88,7 +84,7 @@ fn given_a_bridge_that_changes_nothing_when_run_then_it_passes() {
 fn given_a_bridge_that_drops_one_added_block_when_run_then_the_path_is_broken() {
     let mut fiftieth = at(50);
     let drops = move |event: L1Event| (!fiftieth(matches!(event, L1Event::BlockAdded(_)))).then_some(event);
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(drops))), "path");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, renumbered(drops))), "path");
 }
 
 #[test]
@@ -100,11 +96,11 @@ fn given_a_bridge_that_stops_before_the_last_block_when_at_rest_then_it_never_ar
         (blocks < whole).then_some(event)
     };
     let report = run_broken(Scenario::Steady, renumbered(stops));
-    assert!(matches!(report.verdict, Verdict::Liveness(_)), "{:?}", report.verdict);
+    assert!(matches!(&report.verdict, Verdict::Liveness(failure) if failure.property == "convergence"), "{report:?}");
 }
 
 #[test]
-fn given_a_bridge_that_repeats_a_block_when_run_then_the_path_is_broken() {
+fn given_a_bridge_that_repeats_a_block_when_run_then_its_number_comes_twice() {
     struct Repeats(u32);
     impl EventTap for Repeats {
         fn pass(&mut self, event: L1Event) -> Vec<L1Event> {
@@ -112,7 +108,7 @@ fn given_a_bridge_that_repeats_a_block_when_run_then_the_path_is_broken() {
             if self.0 == 50 { vec![event.clone(), event] } else { vec![event] }
         }
     }
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, Repeats(0))), "path");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, Repeats(0))), "acknowledged");
 }
 
 #[test]
@@ -121,7 +117,7 @@ fn given_a_bridge_that_forgets_to_roll_back_when_a_cut_heals_then_the_path_is_br
         L1Event::Reorg(reorg) if reorg.removed.len() >= 20 => None,
         event => Some(event),
     };
-    assert_eq!(failed_checker(&run_broken(Scenario::Reorg, renumbered(forgets))), "path");
+    assert_eq!(broken_property(&run_broken(Scenario::Reorg, renumbered(forgets))), "path");
 }
 
 #[test]
@@ -133,7 +129,7 @@ fn given_a_bridge_that_rolls_back_one_block_too_few_when_a_cut_heals_then_the_pa
         }
         event => Some(event),
     };
-    assert_eq!(failed_checker(&run_broken(Scenario::Reorg, renumbered(miscounts))), "path");
+    assert_eq!(broken_property(&run_broken(Scenario::Reorg, renumbered(miscounts))), "path");
 }
 
 #[test]
@@ -147,7 +143,7 @@ fn given_a_bridge_that_finalizes_its_tip_when_run_then_finality_is_too_early() {
         L1Event::Finalized { sequence, block } => Some(L1Event::Finalized { sequence, block: tip.unwrap_or(block) }),
         event => Some(event),
     };
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(hurries))), "finality");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, renumbered(hurries))), "finality");
 }
 
 #[test]
@@ -163,13 +159,13 @@ fn given_a_bridge_that_finalizes_one_block_too_early_when_run_then_finality_is_t
             event => Some(event),
         }
     };
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(hurries))), "finality");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, renumbered(hurries))), "finality");
 }
 
 #[test]
 fn given_a_bridge_that_never_finalizes_or_at_twice_the_depth_when_at_rest_then_finality_is_late() {
     let idles = |event: L1Event| (!matches!(event, L1Event::Finalized { .. })).then_some(event);
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(idles))), "finality");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, renumbered(idles))), "finality");
     let mut tip_blue_score = 0;
     let dawdles = move |event: L1Event| match event {
         L1Event::BlockAdded(added) => {
@@ -179,7 +175,7 @@ fn given_a_bridge_that_never_finalizes_or_at_twice_the_depth_when_at_rest_then_f
         L1Event::Finalized { block, .. } if tip_blue_score < block.blue_score + 400 => None,
         event => Some(event),
     };
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(dawdles))), "finality");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, renumbered(dawdles))), "finality");
 }
 
 #[test]
@@ -196,7 +192,7 @@ fn given_a_bridge_that_finalizes_a_block_twice_or_off_the_path_when_run_then_fin
             }
         }
     }
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, Repeats)), "finality");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, Repeats)), "finality");
     let misses = |event: L1Event| match event {
         L1Event::Finalized { sequence, mut block } => {
             block.hash = Hash::default();
@@ -204,7 +200,7 @@ fn given_a_bridge_that_finalizes_a_block_twice_or_off_the_path_when_run_then_fin
         }
         event => Some(event),
     };
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(misses))), "finality");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, renumbered(misses))), "finality");
 }
 
 #[test]
@@ -225,7 +221,7 @@ fn given_a_bridge_that_rolls_back_below_the_root_when_run_then_finality_is_broke
             vec![L1Event::Finalized { sequence, block }, L1Event::Reorg(reorg)]
         }
     }
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, DigsDeep(Vec::new()))), "finality");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, DigsDeep(Vec::new()))), "finality");
 }
 
 #[test]
@@ -237,7 +233,7 @@ fn given_a_bridge_that_names_a_wrong_old_tip_when_it_rolls_back_then_the_path_is
         }
         event => Some(event),
     };
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(forgets))), "path");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, renumbered(forgets))), "path");
 }
 
 /// Hides everything up to the first finalized block and takes that for the anchor: a stream that is right in itself.
@@ -292,7 +288,7 @@ impl EventTap for BeginsLate {
 
 #[test]
 fn given_a_bridge_that_begins_late_when_at_rest_then_it_does_not_match_the_node() {
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, BeginsLate::default())), "matches-node");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, BeginsLate::default())), "matches-node");
 }
 
 #[test]
@@ -318,7 +314,7 @@ fn given_a_bridge_that_changes_what_a_block_accepts_when_run_then_it_is_not_the_
         |accepted| accepted[1].acceptance_index += 1,
     ];
     for change in changes {
-        assert_eq!(failed_checker(&run_broken(Scenario::Steady, of_blocks(change))), "truth");
+        assert_eq!(broken_property(&run_broken(Scenario::Steady, of_blocks(change))), "truth");
     }
 }
 
@@ -342,7 +338,7 @@ fn given_a_bridge_that_changes_a_field_of_a_block_when_run_then_it_is_not_the_tr
             }
             event => Some(event),
         };
-        assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(changes_one))), "truth");
+        assert_eq!(broken_property(&run_broken(Scenario::Steady, renumbered(changes_one))), "truth");
     }
 }
 
@@ -355,34 +351,19 @@ fn given_a_bridge_that_delivers_a_minute_late_when_run_then_nobody_held_its_chai
             if self.0.len() < 500 { Vec::new() } else { std::mem::take(&mut self.0) }
         }
     }
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, Late(Vec::new()))), "guarantee");
-}
-
-#[test]
-fn given_a_bridge_that_asks_twice_for_each_block_when_at_rest_then_it_asks_too_much() {
-    let plan = Scenario::Steady.plan(1, SECONDS);
-    let network = Network::new(plan.network()).expect("the scenario makes a possible network");
-    let mut replica = Replica::default();
-    replica.added = 1_000;
-    let at_rest = |chain_requests| {
-        let now = Duration::from_secs(100);
-        let (network, replica, bridge) = (&network, &replica, &plan.bridges[0]);
-        Economy::default().at_rest(Context { replica, network, sinks: &[], bridge, chain_requests, now })
-    };
-    assert_eq!(at_rest(1_300), Ok(()));
-    assert!(at_rest(1_301).is_err_and(|message| message.contains("1300 are allowed")));
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, Late(Vec::new()))), "guarantee");
 }
 
 #[test]
 fn given_a_bridge_that_hides_the_end_of_a_session_when_it_reconnects_then_sessions_overlap() {
     let hides = |event: L1Event| (!matches!(event, L1Event::Disconnected { .. })).then_some(event);
-    assert_eq!(failed_checker(&run_broken(Scenario::Disconnect, renumbered(hides))), "session");
+    assert_eq!(broken_property(&run_broken(Scenario::Disconnect, renumbered(hides))), "session");
 }
 
 #[test]
 fn given_a_bridge_that_never_says_connected_when_blocks_come_then_no_session_explains_them() {
     let hides = |event: L1Event| (!matches!(event, L1Event::Connected { .. })).then_some(event);
-    assert_eq!(failed_checker(&run_broken(Scenario::Steady, renumbered(hides))), "session");
+    assert_eq!(broken_property(&run_broken(Scenario::Steady, renumbered(hides))), "session");
 }
 
 #[test]
@@ -394,4 +375,55 @@ fn given_a_consumer_that_panics_when_run_then_the_verdict_is_panic_with_its_word
         }
     }
     assert_eq!(run_broken(Scenario::Steady, Panics).verdict, Verdict::Panic("planted panic".into()));
+}
+
+#[test]
+fn given_a_bridge_that_gives_up_for_no_good_reason_when_at_rest_then_it_should_have_converged() {
+    struct GivesUp(u32);
+    impl EventTap for GivesUp {
+        fn pass(&mut self, event: L1Event) -> Vec<L1Event> {
+            self.0 += 1;
+            match self.0 {
+                0..200 => vec![event],
+                200 => vec![L1Event::Fatal(FatalError { nodes: Vec::new() })],
+                _ => Vec::new(),
+            }
+        }
+    }
+    let report = run_broken(Scenario::Steady, GivesUp(0));
+    let Verdict::Safety(failure) = &report.verdict else { panic!("{:?}", report.verdict) };
+    assert_eq!(failure.property, "convergence");
+    assert!(failure.message.contains("it must arrive"), "{failure}");
+}
+
+/// The plan of a bridge whose node leaves a final block, with nothing in the way of either.
+fn plan_with_a_finality_conflict() -> Plan {
+    let plans = (1..100).map(|seed| Scenario::Fatal.plan(seed, DEFAULT_SECONDS));
+    let undisturbed = plans.filter(|plan| plan.faults.is_empty() && plan.bridges.len() == 1);
+    let ends = |plan: &Plan| run_on_fresh_thread(plan.clone(), false, Box::new(Untouched)).report.figures.ended == 1;
+    undisturbed.into_iter().find(ends).expect("one seed in eight has such a plan")
+}
+
+#[test]
+fn given_a_bridge_that_does_not_say_that_it_ended_when_its_node_left_a_final_block_then_it_should_have() {
+    let hides = |event: L1Event| (!matches!(event, L1Event::Fatal(_))).then_some(event);
+    let report = run_on_fresh_thread(plan_with_a_finality_conflict(), false, Box::new(renumbered(hides))).report;
+    let Verdict::Liveness(failure) = &report.verdict else { panic!("{:?}", report.verdict) };
+    assert_eq!(failure.property, "convergence");
+    assert!(failure.message.contains("it must end because its nodes left a block that is final for it"), "{failure}");
+}
+
+#[test]
+fn given_a_bridge_that_names_a_wrong_reason_when_it_ends_then_that_is_not_the_end_it_must_come_to() {
+    let lies = |event: L1Event| match event {
+        L1Event::Fatal(mut fatal) => {
+            let (expected, found) = (bridge::wire::Network::MAINNET, bridge::wire::Network::SIMNET);
+            fatal.nodes.iter_mut().for_each(|(_, reason)| *reason = RejectReason::WrongNetwork { expected, found });
+            Some(L1Event::Fatal(fatal))
+        }
+        event => Some(event),
+    };
+    let report = run_on_fresh_thread(plan_with_a_finality_conflict(), false, Box::new(renumbered(lies))).report;
+    let Verdict::Safety(failure) = &report.verdict else { panic!("{:?}", report.verdict) };
+    assert_eq!(failure.property, "convergence");
 }

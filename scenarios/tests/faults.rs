@@ -1,13 +1,19 @@
 //! Each kind of fault alone: it strikes, and the bridge survives it without missing anything.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use scenarios::{
     fault::{Drawn, Fault, Moment, PlannedFault, Reset, Trigger, TriggerError},
+    plan::{Plan, PlannedBridge},
     report::{RunReport, Verdict},
     run::Untouched,
-    runner::run_on_fresh_thread,
+    runner::{Traced, run_on_fresh_thread},
     scenario::Scenario,
 };
-use sim::random::Streams;
+use sim::{
+    random::Streams,
+    trace::{Entry, Record},
+};
 
 const SECONDS: u64 = 60;
 
@@ -70,4 +76,57 @@ fn given_a_trigger_that_can_never_fit_when_checked_then_a_sentence_says_why() {
     let nobody = PlannedFault { bridge: 1, ..with(Trigger::default()) }.check(1);
     assert_eq!(nobody, Err(TriggerError::NoSuchBridge { bridge: 1, bridges: 1 }));
     assert_eq!(with(Trigger { session: Some(2), request: Some(3), ..Trigger::default() }).check(1), Ok(()));
+}
+
+/// What the L1 did, and when which fault struck.
+fn course(plan: &Plan) -> (Vec<Entry>, BTreeMap<u32, Duration>) {
+    let Traced { report, trace } = run_on_fresh_thread(plan.clone(), true, Box::new(Untouched));
+    assert_eq!(report.verdict, Verdict::Pass);
+    let id = |text: &str| text.strip_prefix("fault ")?.split_once(':')?.0.parse().ok();
+    let strike = |entry: &Entry| match &entry.record {
+        Record::Fault { text } => Some((id(text).expect("a fault names itself"), entry.at)),
+        _ => None,
+    };
+    let strikes = trace.iter().filter_map(strike).collect();
+    let of_the_l1 = |entry: &Entry| {
+        use Record::{BlockArrived, BlockMined, CutBegan, CutHealed, DeliveryHeld};
+        let record = &entry.record;
+        matches!(
+            record,
+            BlockArrived { .. } | BlockMined { .. } | CutBegan { .. } | CutHealed { .. } | DeliveryHeld { .. }
+        )
+    };
+    (trace.into_iter().filter(of_the_l1).collect(), strikes)
+}
+
+#[test]
+fn given_one_fault_removed_when_run_then_the_l1_is_the_same_and_every_other_fault_strikes_where_it_did() {
+    let mut plan = Scenario::Reorg.plan(5, SECONDS);
+    plan.scenario = Scenario::Faults.name().to_owned();
+    // Two bridges with the faults of two seeds; a fault is known by its id.
+    plan.bridges.push(PlannedBridge::to_node(3));
+    plan.faults = Scenario::Faults.plan(11, SECONDS).faults;
+    for fault in Scenario::Faults.plan(12, SECONDS).faults {
+        plan.faults.push(PlannedFault { id: 1_000 + fault.id, bridge: 1, ..fault });
+    }
+    let (l1, strikes) = course(&plan);
+    assert!(strikes.keys().filter(|id| **id < 1_000).count() >= 5 && strikes.len() >= 10, "{strikes:?}");
+    for (removed, struck_at) in &strikes {
+        let mut fewer = plan.clone();
+        fewer.faults.retain(|fault| fault.id != *removed);
+        let (same_l1, others) = course(&fewer);
+        assert!(same_l1 == l1, "without fault {removed} the L1 is another");
+        for (id, at) in strikes.iter().filter(|(id, _)| *id != removed) {
+            let is_of_other_bridge = (*id < 1_000) != (*removed < 1_000);
+            if is_of_other_bridge || at < struck_at {
+                assert_eq!(others.get(id), Some(at), "fault {id} without fault {removed}");
+            }
+        }
+        // A later fault of the same bridge may find the next request or reply a little earlier or later, but never before
+        // its own time.
+        for fault in &fewer.faults {
+            let planned = Duration::from_millis(fault.when.time_ms.expect("drawn by time"));
+            assert!(others.get(&fault.id).is_none_or(|at| *at >= planned), "fault {}", fault.id);
+        }
+    }
 }

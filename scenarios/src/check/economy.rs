@@ -1,11 +1,14 @@
 //! Property: the bridge does not ask more than it needs: at most 1.2 chain requests for each block delivered, one for each
-//! poll interval, and a few for each session.
+//! poll interval, and a few for each session; and it connects again only after a pause that grows.
 //!
-//! Checked at rest. Finds a bridge that asks once per notification, or again and again for the same.
+//! Moment: at rest. Finds a bridge that asks once per notification, or again and again for the same, and one that calls a
+//! node that accepts and closes in a tight loop. False for a while: before the first blocks arrive, which is why it is
+//! looked at in the end.
 
 use bridge::L1Event;
 
 use super::{Checker, Context};
+use crate::plan::{Plan, PlannedBridge};
 
 /// Chain requests that a session may need to find its place.
 const PER_SESSION: u64 = 5;
@@ -17,8 +20,16 @@ pub struct Economy {
 }
 
 impl Checker for Economy {
+    fn new(_: &Plan, _: usize) -> Self {
+        Self::default()
+    }
+
     fn name(&self) -> &'static str {
         "economy"
+    }
+
+    fn meaning(&self) -> &'static str {
+        "at most 1.2 chain requests per delivered block, and no attempt to connect without a pause"
     }
 
     fn on_event(&mut self, event: &L1Event, _: Context<'_>) -> Result<(), String> {
@@ -30,12 +41,30 @@ impl Checker for Economy {
         let elapsed_ms = u64::try_from(context.now.as_millis()).unwrap_or(u64::MAX);
         let polls = elapsed_ms / context.bridge.poll_interval_ms;
         let allowed = context.replica.added * 12 / 10 + polls + self.sessions * PER_SESSION;
-        if context.chain_requests > allowed {
+        let chain_requests = context.counters.chain_requests;
+        if chain_requests > allowed {
             return Err(format!(
-                "{} chain requests for {} delivered blocks, {polls} polls and {} sessions; {allowed} are allowed",
-                context.chain_requests, context.replica.added, self.sessions
+                "{chain_requests} chain requests for {} delivered blocks, {polls} polls and {} sessions; {allowed} are \
+                 allowed",
+                context.replica.added, self.sessions
+            ));
+        }
+        let attempts = context.counters.attempts;
+        let allowed = (self.sessions + 1) * attempts_until_longest_pause(context.bridge)
+            // A pause is at least half of what it would be without jitter.
+            + 2 * elapsed_ms / context.bridge.backoff_max_ms.max(1);
+        if attempts > allowed {
+            return Err(format!(
+                "{attempts} attempts to connect in {elapsed_ms} ms with {} sessions; {allowed} are allowed",
+                self.sessions
             ));
         }
         Ok(())
     }
+}
+
+/// Attempts in a row that fail before the pause is as long as it gets; a session that worked makes it the shortest again.
+fn attempts_until_longest_pause(bridge: &PlannedBridge) -> u64 {
+    let doublings = (bridge.backoff_max_ms / bridge.backoff_min_ms.max(1)).max(1).ilog2();
+    (u64::from(doublings) + 2) * bridge.nodes.len() as u64
 }

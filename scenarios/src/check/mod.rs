@@ -1,47 +1,62 @@
-//! What must hold. One file each; every checker has a test that makes it fail.
-
-pub mod economy;
-pub mod finality;
-pub mod guarantee;
-pub mod matches_node;
-pub mod path;
-pub mod session;
-pub mod truth;
+//! What must hold: one file a property, and one list.
+//!
+//! To add a checker, write its file and add its line to the list below. Each file says at its head what the property is, at
+//! which moment it is looked at, which real bug it finds, and when it may be false for a while. Every checker has a test that
+//! makes it fail.
 
 use std::{fmt, time::Duration};
 
 use bridge::L1Event;
-use sim::{network::Network, world::SinkMoved};
+use sim::{
+    network::Network,
+    world::{ChainAnswer, Counters, SinkMoved},
+};
 
-use crate::{consumer::Replica, plan::PlannedBridge};
+use crate::{
+    consumer::Replica,
+    oracle::{Walk, outcome::Rest},
+    plan::{Plan, PlannedBridge},
+};
 
-/// A property broken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Name of the checker.
-    pub checker: &'static str,
-    /// What was seen and what should have been.
-    pub message: String,
-}
+/// A page has at most this many times the mergeset size limit of chain blocks (`rpc/service/src/service.rs` of rusty-kaspa
+/// 2.1.0, `get_virtual_chain_from_block_v2_call`).
+const PAGE_MERGESETS: usize = 10;
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.checker, self.message)
-    }
-}
-
-/// A property of the event stream, checked before the consumer applies each event.
+/// A property of what one bridge tells its consumer.
 pub trait Checker {
-    /// Name shown when it fails.
+    /// The checker of bridge number `bridge` of a plan.
+    fn new(plan: &Plan, bridge: usize) -> Self
+    where
+        Self: Sized;
+
+    /// Name of the property.
     fn name(&self) -> &'static str;
 
-    /// Looks at the next event.
+    /// The property, in one sentence.
+    fn meaning(&self) -> &'static str;
+
+    /// What it means if the property is broken.
+    fn breach(&self) -> Breach {
+        Breach::Safety
+    }
+
+    /// Looks at the next event, before the consumer applies it.
     ///
     /// # Errors
     /// What was seen and what should have been.
-    fn on_event(&mut self, event: &L1Event, context: Context<'_>) -> Result<(), String>;
+    fn on_event(&mut self, _event: &L1Event, _context: Context<'_>) -> Result<(), String> {
+        Ok(())
+    }
 
-    /// Looks once more when nothing more will come.
+    /// The consumer acknowledged everything up to `sequence`.
+    ///
+    /// # Errors
+    /// What was seen and what should have been.
+    fn on_acknowledged(&mut self, _sequence: u64, _context: Context<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Looks once more at the end of the run: the L1 is at rest, and the bridge had its time to arrive or to end.
     ///
     /// # Errors
     /// What was seen and what should have been.
@@ -50,31 +65,87 @@ pub trait Checker {
     }
 }
 
-/// What a checker may look at.
+/// What a checker may look at. Truth comes from the oracle, never from answers of nodes.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// What the consumer rebuilt from all events before the present one.
     pub replica: &'a Replica,
-    /// The L1, for the truth: its DAG, never its answers.
+    /// What is true at the block that the event names as the new tip; elsewhere, at the tip.
+    pub oracle: &'a Walk,
+    /// The truth at rest; nothing before.
+    pub rest: Option<&'a Rest>,
+    /// The L1.
     pub network: &'a Network,
     /// Every move of the sinks of followed nodes so far, oldest first.
     pub sinks: &'a [SinkMoved],
+    /// Every answer to a chain request of this bridge so far, oldest first.
+    pub answers: &'a [ChainAnswer],
     /// The bridge as the plan has it.
     pub bridge: &'a PlannedBridge,
-    /// GetVirtualChainFromBlockV2 requests of the bridge so far.
-    pub chain_requests: u64,
+    /// What the bridge did so far.
+    pub counters: Counters,
+    /// Numbered events that wait in the bridge's queue.
+    pub waiting: u64,
+    /// The event stream has come to its end.
+    pub stream_over: bool,
     /// Simulated time.
     pub now: Duration,
 }
 
-/// The checkers of every run.
-pub fn all(finality_depth: u64) -> Vec<Box<dyn Checker>> {
-    vec![
-        Box::new(path::Path::default()),
-        Box::new(truth::Truth),
-        Box::new(finality::Finality::new(finality_depth)),
-        Box::new(guarantee::Guarantee),
-        Box::new(session::Session::default()),
-        Box::new(economy::Economy::default()),
-    ]
+/// How grave a broken property is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breach {
+    /// Something wrong was told.
+    Safety,
+    /// Something due was not told in time.
+    Liveness,
+}
+
+/// A property broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Name of the property.
+    pub property: &'static str,
+    /// The property, in one sentence.
+    pub meaning: &'static str,
+    /// How grave that is.
+    pub breach: Breach,
+    /// Number of the bridge; `None` if it concerns the whole run.
+    pub bridge: Option<usize>,
+    /// Simulated time at which it was seen.
+    pub at: Duration,
+    /// What was seen and what should have been.
+    pub message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.property, self.message)
+    }
+}
+
+macro_rules! checkers {
+    ($($module:ident :: $checker:ident,)*) => {
+        $(pub mod $module;)*
+
+        /// The checkers of bridge number `bridge` of `plan`.
+        pub fn all(plan: &Plan, bridge: usize) -> Vec<Box<dyn Checker>> {
+            vec![$(Box::new($module::$checker::new(plan, bridge))),*]
+        }
+    };
+}
+
+// In this order they are asked, and the first that fails is told: convergence first, because the others may take for
+// granted at rest that the bridge arrived.
+checkers! {
+    convergence::Convergence,
+    acknowledged::Acknowledged,
+    session::Session,
+    path::Path,
+    truth::Truth,
+    finality::Finality,
+    guarantee::Guarantee,
+    bounded_queue::BoundedQueue,
+    economy::Economy,
+    matches_node::MatchesNode,
 }

@@ -1,36 +1,36 @@
-//! Property: the stream is one path. Sequence numbers run 1, 2, 3, ...; every added block has the previous tip as
-//! parent and the next index; every reorg starts at the previous tip, removes exactly the blocks above its fork, and its
-//! fork is on the path.
+//! Property: the stream is one path. Every added block has the previous tip as parent and the next index; every reorg
+//! starts at the previous tip, removes exactly the blocks above its fork, and its fork is on the path.
 //!
-//! Checked at every event. Never false for a while. Finds dropped, repeated and reordered events, and a bridge that
-//! forgets a rollback.
+//! Moment: every event. Finds dropped, repeated and reordered blocks, and a bridge that forgets a rollback, as one that
+//! ignores pages with removals and no additions. False for a while: never.
 
 use bridge::{BlockAdded, L1Event, Reorg};
 use kaspa_hashes::Hash;
 
 use super::{Checker, Context};
-use crate::consumer::Replica;
+use crate::{consumer::Replica, plan::Plan};
 
 /// See the module documentation.
 #[derive(Debug, Default)]
 pub struct Path {
-    sequence: u64,
     /// The anchor's hash, once a block or a fork named it.
     anchor: Option<Hash>,
 }
 
 impl Checker for Path {
+    fn new(_: &Plan, _: usize) -> Self {
+        Self::default()
+    }
+
     fn name(&self) -> &'static str {
         "path"
     }
 
+    fn meaning(&self) -> &'static str {
+        "every block extends the previous tip, and every reorg removes exactly the blocks above its fork"
+    }
+
     fn on_event(&mut self, event: &L1Event, context: Context<'_>) -> Result<(), String> {
-        if let Some(sequence) = event.sequence() {
-            if sequence != self.sequence + 1 {
-                return Err(format!("event {sequence} follows event {}", self.sequence));
-            }
-            self.sequence = sequence;
-        }
         match event {
             L1Event::BlockAdded(added) => self.check_added(added, context.replica),
             L1Event::Reorg(reorg) => self.check_reorg(reorg, context.replica),

@@ -1,12 +1,13 @@
 //! Property: `Connected` and `Disconnected` alternate and name the same session, sessions rise, blocks and reorgs come only
 //! while connected, and nothing follows `Fatal`.
 //!
-//! Checked at every event. Never false for a while. Finds a bridge that keeps two sessions, tells an end twice, or applies
-//! a reply of a dead session.
+//! Moment: every event. Finds a bridge that keeps two sessions, tells an end twice (kaspa-wrpc-client emits two
+//! disconnects for one), or applies a reply of a dead session. False for a while: never.
 
 use bridge::L1Event;
 
 use super::{Checker, Context};
+use crate::plan::Plan;
 
 /// See the module documentation.
 #[derive(Debug, Default)]
@@ -17,8 +18,16 @@ pub struct Session {
 }
 
 impl Checker for Session {
+    fn new(_: &Plan, _: usize) -> Self {
+        Self::default()
+    }
+
     fn name(&self) -> &'static str {
         "session"
+    }
+
+    fn meaning(&self) -> &'static str {
+        "sessions begin and end in turn, the chain changes only in between, and nothing follows Fatal"
     }
 
     fn on_event(&mut self, event: &L1Event, _: Context<'_>) -> Result<(), String> {

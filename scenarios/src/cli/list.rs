@@ -1,12 +1,19 @@
 //! `dagstorm list`.
 
-use scenarios::scenario::Scenario;
+use scenarios::{coverage::Point, scenario::Scenario};
 
-use super::output;
+use super::{ListArguments, output};
 
-pub fn list() -> u8 {
-    for scenario in Scenario::ALL {
-        output::plain(&format!("{:12} {}", scenario.name(), scenario.summary()));
+pub fn list(arguments: &ListArguments) -> u8 {
+    if arguments.coverage {
+        let width = Point::ALL.iter().map(|point| point.name().len()).max().unwrap_or(0);
+        for point in Point::ALL {
+            output::plain(&format!("{:width$}  {}", point.name(), point.meaning()));
+        }
+    } else {
+        for scenario in Scenario::ALL {
+            output::plain(&format!("{:12} {}", scenario.name(), scenario.summary()));
+        }
     }
     0
 }

@@ -1,9 +1,11 @@
 //! The command line: what can be asked, and where it is answered.
 
+mod failures;
 mod list;
 mod output;
 mod replay;
 mod run;
+mod summary;
 mod verify;
 
 use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, process::ExitCode, str::FromStr, thread};
@@ -21,7 +23,7 @@ pub fn main() -> ExitCode {
         Command::Storm => run::storm(),
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
-        Command::List => list::list(),
+        Command::List(arguments) => list::list(&arguments),
         Command::Show(arguments) => replay::show(&arguments),
         Command::Verify { what: Verify::Ghostdag { files } } => verify::ghostdag(&files),
         Command::Verify { what: Verify::Frames { files } } => verify::frames(&files),
@@ -47,7 +49,8 @@ Examples:
   dagstorm replay reorg --seed 7            the same run, with everything that happens in it
 
 Exit codes: 0 pass, 1 verify found differences or no records, 2 usage, 10 safety, 11 liveness,
-12 nondeterminism, 13 vacuous, 101 panic. Several failures: the first of 101, 10, 12, 11, 13.";
+12 nondeterminism, 13 vacuous, 101 panic. Several failures: the first of 101, 10, 12, 11, 13.
+The short storm over all scenarios also ends with 13 if it missed a coverage point.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -57,8 +60,8 @@ enum Command {
     Run(RunArguments),
     /// Run one plan or seed and print everything that happens.
     Replay(ReplayArguments),
-    /// List the scenarios.
-    List,
+    /// List the scenarios, or the coverage points.
+    List(ListArguments),
     /// Print the plan of a seed.
     Show(ShowArguments),
     /// Compare reference data with our code.
@@ -140,6 +143,13 @@ struct ReplayArguments {
     /// Simulated seconds of storm, for a scenario.
     #[arg(long, default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     seconds: u64,
+}
+
+#[derive(Args)]
+struct ListArguments {
+    /// List the states that a storm over all scenarios must have reached instead.
+    #[arg(long)]
+    coverage: bool,
 }
 
 #[derive(Args)]

@@ -24,6 +24,16 @@ pub fn line(tone: Tone, verb: &str, text: &str) {
     written(writeln!(out, "{:padding$}{verb} {text}", ""));
 }
 
+/// Prints lines that belong together and tell of a failure; the first begins with a verb.
+pub fn bad(lines: &[String]) {
+    let mut out = io::stdout().lock();
+    for (position, line) in lines.iter().enumerate() {
+        let verb = line.split_whitespace().next().filter(|_| position == 0 && colours());
+        let line = verb.map_or_else(|| line.clone(), |verb| line.replacen(verb, &paint(Tone::Bad, verb), 1));
+        written(writeln!(out, "{line}"));
+    }
+}
+
 /// Prints a line as it is.
 pub fn plain(text: &str) {
     written(writeln!(io::stdout().lock(), "{text}"));

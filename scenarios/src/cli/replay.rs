@@ -1,42 +1,44 @@
 //! `dagstorm replay`: one run, with everything that happens in it. `dagstorm show`: its plan.
 
-use std::{fs, path::Path, sync::mpsc, thread};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use scenarios::{
+    card::{Card, KeptPlan, Origin},
     plan::{MOST_BYTES, Plan},
+    report::Verdict,
     run::Untouched,
     runner,
     scenario::Scenario,
 };
 
-use super::{
-    ReplayArguments, ShowArguments, USAGE, output,
-    run::{print_report, replay_command},
-};
+use super::{ReplayArguments, ShowArguments, USAGE, failures, output, summary};
 
 pub fn replay(arguments: &ReplayArguments) -> u8 {
     let what = &arguments.what;
-    let (plan, from_file) = match (Scenario::by_name(what), arguments.seed) {
-        (Some(scenario), Some(seed)) => (scenario.plan(seed, arguments.seconds), false),
+    let seconds = arguments.seconds;
+    let from_seed = Origin::Seed { seconds, plan: KeptPlan::NotAsked };
+    let (plan, origin) = match (Scenario::by_name(what), arguments.seed) {
+        (Some(scenario), Some(seed)) => (scenario.plan(seed, seconds), from_seed),
         (Some(_), None) => return usage(&format!("replay {what} needs --seed")),
         (None, Some(_)) => return usage(&format!("no scenario is named '{what}', and a plan file has its own seed")),
         (None, None) => match read_plan(Path::new(what)) {
-            Ok(plan) => (plan, true),
+            Ok(plan) => (plan, Origin::File(PathBuf::from(what))),
             Err(error) => return usage(&error),
         },
     };
-    let (sender, receiver) = mpsc::channel();
-    let report = thread::scope(|scope| {
-        let run = scope.spawn(|| runner::run_with_listener(plan, Some(sender), Box::new(Untouched)));
-        // Printed as it happens: a run that panics or hangs shows how far it came.
-        for entry in receiver {
-            output::plain(&entry.to_string());
+    // Printed as it happens: a run that panics or hangs shows how far it came.
+    let report = runner::run_and_listen(plan.clone(), Box::new(Untouched), |entry| output::plain(&entry.to_string()));
+    match report.verdict {
+        Verdict::Pass => summary::print_run(&report),
+        // The last events stand right above.
+        _ => {
+            output::plain("");
+            failures::print_card(Card::new(&report, &plan, origin, None).as_ref());
         }
-        run.join().expect("a panic inside the run is a verdict")
-    });
-    let again =
-        if from_file { format!("dagstorm replay {what}") } else { replay_command(&report, arguments.seconds, None) };
-    print_report(&report, &again);
+    }
     report.verdict.exit_code()
 }
 

@@ -1,4 +1,5 @@
-//! Lets the faults of a plan strike, each once, while the storm lasts.
+//! Lets the faults of a plan strike, each once, while the storm lasts. What a fault changed about a connection that still
+//! works ends with the storm; a connection that it broke stays broken.
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 
@@ -76,6 +77,10 @@ impl Interposer for FaultEngine {
     }
 
     fn on_message(&mut self, message: &Message<'_>, link: &LinkControl) -> MessageFate {
+        if message.now >= self.until {
+            link.restore();
+            return MessageFate::Pass;
+        }
         let moment = match message.kind {
             MessageKind::Notification => Moment::Notification,
             MessageKind::Reply { .. } => Moment::Reply,

@@ -143,4 +143,6 @@ faults! {
     repeated_reply::RepeatedReply,
     reset::Reset,
     slow_line::SlowLine,
+    high_latency::HighLatency,
+    small_chunks::SmallChunks,
 }

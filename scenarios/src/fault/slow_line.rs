@@ -1,4 +1,4 @@
-//! The connection becomes slow from a reply on, and delivers a few bytes at a time.
+//! The connection becomes slow from a reply on.
 
 use serde::{Deserialize, Serialize};
 use sim::{
@@ -17,13 +17,11 @@ use super::{Drawn, FaultKind, Moment};
 pub struct SlowLine {
     /// Rate.
     pub bytes_per_second: u64,
-    /// Most bytes that a read gives.
-    pub chunk_bytes: u64,
 }
 
 impl Drawn for SlowLine {
     fn draw(stream: &mut Stream) -> Self {
-        Self { bytes_per_second: 2_000 + stream.below(50_000), chunk_bytes: 1 + stream.below(64) }
+        Self { bytes_per_second: 2_000 + stream.below(50_000) }
     }
 }
 
@@ -37,10 +35,7 @@ impl FaultKind for SlowLine {
     }
 
     fn on_message(&self, _: &Message<'_>, link: &LinkControl) -> MessageFate {
-        link.reshape(|profile| {
-            profile.bytes_per_second = self.bytes_per_second.max(1);
-            profile.chunk_bytes = usize::try_from(self.chunk_bytes.max(1)).unwrap_or(usize::MAX);
-        });
+        link.reshape(|profile| profile.bytes_per_second = self.bytes_per_second.max(1));
         MessageFate::Pass
     }
 }

@@ -10,7 +10,7 @@ use sim::{
     world::{WorldConfig, host::node_url},
 };
 
-use super::{Plan, PlanError, PlannedBridge, PlannedCut, PlannedHeal};
+use super::{Plan, PlanError, PlannedBridge, PlannedConsumer, PlannedCut, PlannedHeal, SIMULATED_NETWORK};
 use crate::scenario::Scenario;
 
 impl Plan {
@@ -28,6 +28,12 @@ impl Plan {
         for (number, bridge) in self.bridges.iter().enumerate() {
             if let Some(node) = bridge.nodes.iter().find(|node| **node as usize >= nodes) {
                 return Err(PlanError::BridgeNode { bridge: number, node: *node, nodes });
+            }
+            if let Err(error) = bridge.network.parse::<NetworkName>() {
+                return Err(PlanError::BridgeNetwork { bridge: number, error });
+            }
+            if bridge.consumer.acknowledge_every == 0 {
+                return Err(PlanError::NeverAcknowledges { bridge: number });
             }
             let settings = Follower::new(self.bridge(number));
             settings.map_err(|error| PlanError::Bridge { bridge: number, error })?;
@@ -66,7 +72,8 @@ impl Plan {
     pub fn bridge(&self, number: usize) -> Config {
         let planned: &PlannedBridge = &self.bridges[number];
         let urls: Vec<String> = planned.nodes.iter().map(|node| node_url(*node as usize)).collect();
-        let mut config = Config::new(NetworkName::SIMNET, urls.iter().map(String::as_str))
+        let network = planned.network.parse().unwrap_or(NetworkName::SIMNET);
+        let mut config = Config::new(network, urls.iter().map(String::as_str))
             .expect("addresses of simulated nodes are well formed");
         config.finality_depth = Some(self.parameters.finality_depth);
         config.start = StartAt::PruningPoint;
@@ -110,6 +117,8 @@ impl PlannedBridge {
             backoff_min_ms: ms(defaults.backoff_min),
             backoff_max_ms: ms(defaults.backoff_max),
             high_water_mark: defaults.high_water_mark,
+            network: SIMULATED_NETWORK.to_owned(),
+            consumer: PlannedConsumer::default(),
         }
     }
 }

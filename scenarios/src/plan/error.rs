@@ -1,6 +1,6 @@
 //! What can be wrong with a plan.
 
-use bridge::ConfigError;
+use bridge::{ConfigError, wire::NetworkError as NetworkNameError};
 use sim::network::NetworkError;
 use thiserror::Error;
 
@@ -18,6 +18,14 @@ pub enum PlanError {
         bridge: usize,
         /// What is wrong.
         error: ConfigError,
+    },
+    /// A bridge is configured for a network that does not exist.
+    #[error("bridge {bridge}: {error}")]
+    BridgeNetwork {
+        /// Number of the bridge, from 0.
+        bridge: usize,
+        /// What is wrong.
+        error: NetworkNameError,
     },
     /// A bridge names a node that there is not.
     #[error("bridge {bridge} follows node {node}, there are {nodes} nodes")]
@@ -54,6 +62,12 @@ pub enum PlanError {
     /// The L1 cannot be set up.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// A consumer that never acknowledges would stop its bridge for good.
+    #[error("bridge {bridge}: consumer.acknowledge_every is 0, it must be at least 1")]
+    NeverAcknowledges {
+        /// Number of the bridge, from 0.
+        bridge: usize,
+    },
     /// Nobody follows.
     #[error("the plan has no bridge")]
     NoBridge,

@@ -107,6 +107,50 @@ pub struct PlannedBridge {
     pub backoff_max_ms: u64,
     /// Unacknowledged events at which fetching pauses.
     pub high_water_mark: u64,
+    /// The network that it is configured for; the simulated one is simnet.
+    #[serde(default = "simulated_network", skip_serializing_if = "is_simulated_network")]
+    pub network: String,
+    /// What it delivers to.
+    #[serde(default, skip_serializing_if = "PlannedConsumer::is_default")]
+    pub consumer: PlannedConsumer,
+}
+
+/// The network that every simulated node is on.
+pub const SIMULATED_NETWORK: &str = "simnet";
+
+/// A consumer of a bridge's events. Like every disturbance its slowness ends with the storm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedConsumer {
+    /// How long it takes to store one numbered event.
+    pub store_ms: u64,
+    /// Most numbered events that it stores before it acknowledges; it does so earlier if no more wait.
+    pub acknowledge_every: u64,
+}
+
+impl Default for PlannedConsumer {
+    fn default() -> Self {
+        Self { store_ms: 0, acknowledge_every: 1 }
+    }
+}
+
+impl PlannedConsumer {
+    /// Whether it takes every event as soon as it is there.
+    pub fn is_prompt(&self) -> bool {
+        self.store_ms == 0
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn simulated_network() -> String {
+    SIMULATED_NETWORK.to_owned()
+}
+
+fn is_simulated_network(network: &str) -> bool {
+    network == SIMULATED_NETWORK
 }
 
 impl Plan {

@@ -1,0 +1,62 @@
+//! Property: the acknowledged stream has 1, 2, 3, ... once each: every numbered event follows the one before without gap or
+//! repetition, nothing is acknowledged that was not delivered, and in the end everything delivered is acknowledged.
+//!
+//! Moment: every event, every acknowledgement, and at rest. Finds events lost or repeated between bridge and consumer, as
+//! when a reconnect re-registers a listener twice or a queue drops what a slow consumer leaves. False for a while: never;
+//! that the last events are not acknowledged yet is looked at only at rest.
+
+use bridge::L1Event;
+
+use super::{Checker, Context};
+use crate::plan::Plan;
+
+/// See the module documentation.
+#[derive(Debug, Default)]
+pub struct Acknowledged {
+    delivered: u64,
+    acknowledged: u64,
+}
+
+impl Checker for Acknowledged {
+    fn new(_: &Plan, _: usize) -> Self {
+        Self::default()
+    }
+
+    fn name(&self) -> &'static str {
+        "acknowledged"
+    }
+
+    fn meaning(&self) -> &'static str {
+        "the acknowledged stream has the numbers 1, 2, 3, ... once each"
+    }
+
+    fn on_event(&mut self, event: &L1Event, _: Context<'_>) -> Result<(), String> {
+        let Some(sequence) = event.sequence() else { return Ok(()) };
+        if sequence != self.delivered + 1 {
+            return Err(format!("event {sequence} follows event {}", self.delivered));
+        }
+        self.delivered = sequence;
+        Ok(())
+    }
+
+    fn on_acknowledged(&mut self, sequence: u64, _: Context<'_>) -> Result<(), String> {
+        if sequence <= self.acknowledged || sequence > self.delivered {
+            return Err(format!(
+                "event {sequence} is acknowledged, after {} and with {} delivered",
+                self.acknowledged, self.delivered
+            ));
+        }
+        self.acknowledged = sequence;
+        Ok(())
+    }
+
+    fn at_rest(&mut self, context: Context<'_>) -> Result<(), String> {
+        if self.acknowledged < self.delivered || context.waiting > 0 {
+            return Err(format!(
+                "{} events were delivered, {} acknowledged, {} still wait",
+                self.delivered, self.acknowledged, context.waiting
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! Coverage points: states that a sweep must have reached, or its being green means little.
+//!
+//! A good point is a state in which followers really had bugs, and which could stop to occur without any property being
+//! broken: because a fault no longer strikes where it used to, or a scenario became tamer. It says what the bridge met,
+//! not what a plan intended, and never which line ran. Plain `dagstorm` reaches it many times: a point that needs luck
+//! fails for changes that have nothing to do with it, and asks for a scenario first.
+//!
+//! A point is registered once, in the list below, recognised in one of the rooms of [`Watch`], counted in every run and
+//! summed over a sweep. `cargo test` and plain `dagstorm` fail when one was never reached, and so find a point that no code
+//! or no scenario can hit; a single run has only its scenario's gates.
+//!
+//! | file | recognises points of |
+//! |---|---|
+//! | `backlog.rs` | a consumer that does not keep up |
+//! | `chain.rs` | the followed chain |
+//! | `session.rs` | sessions and attempts to have one |
+//! | `spends.rs` | transactions that exclude each other |
+
+mod backlog;
+mod chain;
+mod session;
+mod spends;
+mod watch;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+pub use self::watch::Watch;
+
+macro_rules! points {
+    ($($point:ident = $name:literal, $meaning:literal;)*) => {
+        /// A state that a sweep must have reached.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Point {
+            $(#[doc = $meaning] $point,)*
+        }
+
+        impl Point {
+            /// All of them, each at the position of its number.
+            pub const ALL: &[Self] = &[$(Self::$point),*];
+
+            /// Name in reports.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$point => $name,)* }
+            }
+
+            /// The state, in a few words.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$point => $meaning,)* }
+            }
+        }
+    };
+}
+
+points! {
+    DeepReorg = "deep-reorg", "a reorg removes at least 20 blocks";
+    ReorgBack = "reorg-back", "a block comes back that a reorg had removed";
+    ReorgNearFinality = "reorg-near-finality", "a reorg removes a block that was three quarters of the way to finality";
+    ReorgToAnchor = "reorg-to-anchor", "a reorg removes every block above the anchor";
+    ReorgAfterReconnect = "reorg-after-reconnect", "the first thing that a session tells of the chain is a reorg";
+    SeveralPages = "several-pages", "a distance needs more than one page";
+    StalePage = "stale-page", "the node has left a block by the time it is delivered";
+    TransactionMoves = "transaction-moves", "a transaction of a removed block is accepted again by another";
+    RivalReplaces = "rival-replaces", "after a reorg a transaction is accepted that spends what one of the removed had spent";
+    DoubleSpendLeftOut = "double-spend-left-out", "a merged transaction is left out because a rival was accepted";
+    RepeatLeftOut = "repeat-left-out", "a merged transaction is left out because it was accepted before";
+    RefusedConnect = "refused-connect", "an attempt to connect is refused";
+    ConnectTimeout = "connect-timeout", "an attempt to connect takes too long";
+    DiesInHandshake = "dies-in-handshake", "an accepted connection ends before the node told who it is";
+    FailuresInARow = "failures-in-a-row", "three attempts to connect fail one after another";
+    DiesBeforeChain = "dies-before-chain", "a session ends before it told anything of the chain";
+    RequestTimeout = "request-timeout", "a session ends because a reply takes too long";
+    MissingField = "missing-field", "a reply lacks a field that a node always fills";
+    MalformedReply = "malformed-reply", "a frame or a reply cannot be read";
+    UnexpectedReply = "unexpected-reply", "a reply comes that answers no open request";
+    RequestRefused = "request-refused", "a node answers a request with an error that no healthy node sends";
+    NodeResetting = "node-resetting", "a node says that its consensus is being replaced";
+    Paused = "paused", "as many events wait as make the bridge stop fetching";
+    ResumesAfterPause = "resumes-after-pause", "the bridge fetches again after the consumer had kept it from fetching";
+    ReorgAfterPause = "reorg-after-pause", "the first thing that the bridge fetches after such a pause is a reorg";
+    ConflictEnds = "conflict-ends", "the bridge ends because its node left a final block";
+    FinalityEdge = "finality-edge", "a branch that the node lost was just final, or would have been soon";
+    WrongNetworkEnds = "wrong-network-ends", "the bridge ends because its node is on another network";
+}
+
+/// How often each point was reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    counts: [u64; Point::ALL.len()],
+}
+
+impl Coverage {
+    /// The point was reached.
+    pub fn hit(&mut self, point: Point) {
+        self.counts[point as usize] += 1;
+    }
+
+    /// How often the point was reached.
+    pub fn count(&self, point: Point) -> u64 {
+        self.counts[point as usize]
+    }
+
+    /// Adds the counts of another run.
+    pub fn add(&mut self, other: &Self) {
+        for (count, other) in self.counts.iter_mut().zip(&other.counts) {
+            *count += other;
+        }
+    }
+
+    /// The points that were never reached.
+    pub fn missed(&self) -> Vec<Point> {
+        Point::ALL.iter().copied().filter(|point| self.count(*point) == 0).collect()
+    }
+}
+
+impl Serialize for Coverage {
+    /// As an object: only points that were reached, by name.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let reached = || Point::ALL.iter().filter(|point| self.count(**point) > 0);
+        let mut map = serializer.serialize_map(Some(reached().count()))?;
+        for point in reached() {
+            map.serialize_entry(point.name(), &self.count(*point))?;
+        }
+        map.end()
+    }
+}

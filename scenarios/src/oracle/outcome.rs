@@ -1,0 +1,196 @@
+//! How a bridge must end, from the plan and from what its nodes did.
+//!
+//! A bridge must converge unless it is configured for another network, or a node that it follows left a block that was
+//! final for whoever had followed it: a reorganisation deeper than finality. Whether the bridge had followed it is certain
+//! only if nothing was in its way.
+
+use std::{fmt, time::Duration};
+
+use bridge::{FatalError, RejectReason};
+use sim::{block_store::BlockStore, dag::BlockId, network::Network, world::SinkMoved};
+
+use super::{heaviest_known, selected_parent};
+use crate::plan::{Plan, SIMULATED_NETWORK};
+
+/// Longest time after which a bridge that nothing disturbs has what its node has: the poll interval and some round trips,
+/// generously.
+const UNDISTURBED_LAG: Duration = Duration::from_secs(5);
+
+/// The truth at the end of a run, for one bridge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// The sink of the node that the bridge prefers.
+    pub sink: BlockId,
+    /// How the bridge must end.
+    pub expected: Expected,
+    /// How often a followed node left a chain whose followers had a final block on it.
+    pub finality_conflicts: u64,
+    /// Blue score of the deepest branch that a followed node held and that is not on its chain in the end.
+    pub deepest_lost_branch: u64,
+}
+
+/// How a bridge must end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// With the chain of its node.
+    Converges,
+    /// In a `Fatal` event of this kind.
+    Ends(End),
+    /// In one of the two ways.
+    Either {
+        /// The kind of the `Fatal` event, if there is one.
+        end: End,
+        /// Why both are right.
+        why: String,
+    },
+}
+
+/// Why a bridge ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its nodes follow a chain without its finalized root.
+    Conflicting,
+    /// Its nodes are on another network.
+    WrongNetwork,
+}
+
+impl End {
+    /// Whether the event says so of every node.
+    pub fn is_told_by(self, fatal: &FatalError) -> bool {
+        let is_this = |reason: &RejectReason| match self {
+            Self::Conflicting => matches!(reason, RejectReason::Conflicting { .. }),
+            Self::WrongNetwork => matches!(reason, RejectReason::WrongNetwork { .. }),
+        };
+        !fatal.nodes.is_empty() && fatal.nodes.iter().all(|(_, reason)| is_this(reason))
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Conflicting => "its nodes left a block that is final for it",
+            Self::WrongNetwork => "its nodes are on another network",
+        })
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Converges => write!(f, "it must arrive at its node's sink"),
+            Self::Ends(end) => write!(f, "it must end because {end}"),
+            Self::Either { end, why } => write!(f, "it must arrive at its node's sink or end because {end}: {why}"),
+        }
+    }
+}
+
+impl Rest {
+    /// The truth for bridge number `bridge`; `sinks` is every move of the sinks of followed nodes, oldest first.
+    pub fn new(plan: &Plan, bridge: usize, network: &Network, sinks: &[SinkMoved]) -> Self {
+        let planned = &plan.bridges[bridge];
+        let sink = heaviest_known(network, planned.nodes[0] as usize);
+        if planned.network != SIMULATED_NETWORK {
+            let expected = Expected::Ends(End::WrongNetwork);
+            return Self { sink, expected, finality_conflicts: 0, deepest_lost_branch: 0 };
+        }
+        let lost = LostBranches::find(plan, &planned.nodes, network.store(), sink, sinks);
+        let is_disturbed = plan.faults.iter().any(|fault| fault.bridge as usize == bridge);
+        let expected = match lost.conflicts {
+            0 => Expected::Converges,
+            _ if !is_disturbed && planned.consumer.is_prompt() && lost.longest >= UNDISTURBED_LAG => {
+                Expected::Ends(End::Conflicting)
+            }
+            _ => Expected::Either {
+                end: End::Conflicting,
+                why: match is_disturbed {
+                    true => "faults may have kept it from the block that was final".to_owned(),
+                    false => format!("the block was final for {:?} only, or the consumer was slow", lost.longest),
+                },
+            },
+        };
+        Self { sink, expected, finality_conflicts: lost.conflicts, deepest_lost_branch: lost.deepest }
+    }
+}
+
+/// What the followed nodes held and left again.
+struct LostBranches {
+    /// How often a branch was left on which something was final.
+    conflicts: u64,
+    /// Longest time for which the preferred node, the only one that is certain to be followed, held such a branch.
+    longest: Duration,
+    /// Blue score of the deepest branch, final or not.
+    deepest: u64,
+}
+
+impl LostBranches {
+    fn find(plan: &Plan, nodes: &[u32], store: &BlockStore, sink: BlockId, sinks: &[SinkMoved]) -> Self {
+        let mut branches = Branches::new(store, sink);
+        let mut lost = Self { conflicts: 0, longest: Duration::ZERO, deepest: 0 };
+        for (position, node) in nodes.iter().enumerate() {
+            let mut since = None;
+            for moved in sinks.iter().filter(|moved| moved.node == *node) {
+                let depth = branches.depth_off(store, moved.sink);
+                lost.deepest = lost.deepest.max(depth.unwrap_or(0));
+                match (since, depth.is_some_and(|depth| depth >= plan.parameters.finality_depth)) {
+                    (None, true) => since = Some(moved.at),
+                    (Some(began), false) => {
+                        lost.conflicts += 1;
+                        since = None;
+                        lost.longest = if position == 0 { lost.longest.max(moved.at - began) } else { lost.longest };
+                    }
+                    _ => {}
+                }
+            }
+        }
+        lost
+    }
+}
+
+/// Where chains part from the final one, remembered for every block that was asked for.
+struct Branches {
+    /// For each block: the lowest block of its selected chain that is not on the final one.
+    base: Vec<Base>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Base {
+    Unknown,
+    OnChain,
+    Off(BlockId),
+}
+
+impl Branches {
+    fn new(store: &BlockStore, sink: BlockId) -> Self {
+        let mut base = vec![Base::Unknown; store.block_count()];
+        let mut block = Some(sink);
+        while let Some(on_chain) = block {
+            base[on_chain.index()] = Base::OnChain;
+            block = selected_parent(store, on_chain);
+        }
+        Self { base }
+    }
+
+    /// How far, in blue score, the tip `tip` is above the lowest block of its chain that is not on the final one; `None`
+    /// if all of its chain is.
+    fn depth_off(&mut self, store: &BlockStore, tip: BlockId) -> Option<u64> {
+        let mut above = Vec::new();
+        let mut block = tip;
+        // Genesis is on every chain, so that this ends there at the latest.
+        while self.base[block.index()] == Base::Unknown {
+            above.push(block);
+            block = selected_parent(store, block)?;
+        }
+        for block in above.into_iter().rev() {
+            let parent = selected_parent(store, block)?;
+            self.base[block.index()] = match self.base[parent.index()] {
+                Base::Off(base) => Base::Off(base),
+                Base::OnChain | Base::Unknown => Base::Off(block),
+            };
+        }
+        let blue_score = |block: BlockId| store.block(block).header.blue_score;
+        match self.base[tip.index()] {
+            Base::Off(base) => Some(blue_score(tip) - blue_score(base)),
+            Base::OnChain | Base::Unknown => None,
+        }
+    }
+}

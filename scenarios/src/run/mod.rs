@@ -1,0 +1,180 @@
+//! One run: a world, the real bridges of the plan in it, a consumer behind each, the checkers.
+//!
+//! First the storm: blocks are mined, faults strike. Then rest: mining stops, every block arrives everywhere, and each
+//! bridge has a bounded time to have what its node has, or to end if it must. The first broken property ends the run.
+
+mod failure;
+mod follower;
+
+use std::{cell::RefCell, rc::Rc, sync::mpsc::Sender, time::Duration};
+
+use bridge::L1Event;
+use kaspa_hashes::Hash;
+use sim::{
+    random::Streams,
+    trace::Entry,
+    world::{
+        World,
+        executor::{self, Executor, Stalled},
+    },
+};
+
+use self::{failure::FirstFailure, follower::Follower};
+use crate::{
+    check::{Breach, Failure, convergence},
+    coverage::Coverage,
+    fault::{FaultEngine, Struck},
+    plan::Plan,
+    report::{Figures, Verdict},
+};
+
+/// How long the run goes on after every consumer has arrived.
+const SETTLING_TIME: Duration = Duration::from_secs(3);
+
+/// How often the consumer's progress is looked at once the L1 is quiet.
+const ARRIVAL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Stands between bridge and consumer and may drop, change or add events: a broken bridge, for tests of the checkers.
+pub trait EventTap: Send {
+    /// What the consumer gets for an event of the bridge.
+    fn pass(&mut self, event: L1Event) -> Vec<L1Event>;
+}
+
+/// The tap of an unbroken bridge.
+pub struct Untouched;
+
+impl EventTap for Untouched {
+    fn pass(&mut self, event: L1Event) -> Vec<L1Event> {
+        vec![event]
+    }
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Hash over everything that happened.
+    pub hash: Hash,
+    /// Simulated time.
+    pub simulated: Duration,
+    /// Counts.
+    pub figures: Figures,
+    /// Coverage points reached.
+    pub coverage: Coverage,
+}
+
+/// Runs `plan` to its end and sends everything that happens to `trace_to`. Must be called on a fresh thread that runs
+/// nothing else, or runs would not repeat. `tap` stands between the first bridge and its consumer.
+///
+/// # Panics
+/// If the plan fails [`Plan::check`].
+pub fn run(plan: Plan, trace_to: Option<Sender<Entry>>, tap: Box<dyn EventTap>) -> Outcome {
+    let streams = Streams::new(plan.seed.0);
+    match executor::run(&streams, |executor| simulate(executor, plan, trace_to, tap)) {
+        Ok(outcome) => outcome,
+        Err(stalled) => Outcome {
+            verdict: Verdict::Liveness(no_progress(&stalled)),
+            hash: Hash::default(),
+            simulated: stalled.at(),
+            figures: Figures::default(),
+            coverage: Coverage::default(),
+        },
+    }
+}
+
+async fn simulate(executor: Executor, plan: Plan, trace_to: Option<Sender<Entry>>, tap: Box<dyn EventTap>) -> Outcome {
+    let (engine, struck) = FaultEngine::new(plan.faults.clone(), plan.storm());
+    let world = World::start(&executor, plan.world(trace_to), Box::new(engine));
+    let world = world.expect("the plan's network was checked");
+    let plan = Rc::new(plan);
+    let first_failure = Rc::new(FirstFailure::default());
+    let mut taps = vec![tap];
+    taps.resize_with(plan.bridges.len(), || Box::new(Untouched));
+    let start = |(number, tap)| Follower::start(&world, &plan, number, tap, &first_failure);
+    let followers: Vec<Follower> = taps.into_iter().enumerate().map(start).collect();
+    let ended = drive(&executor, &world, &followers, &plan, &first_failure).await;
+    let (figures, coverage) = (figures(&world, &followers, &struck), coverage(&followers));
+    let verdict = match (ended, plan.scenario()) {
+        (Err(failure), _) => match failure.breach {
+            Breach::Safety => Verdict::Safety(failure),
+            Breach::Liveness => Verdict::Liveness(failure),
+        },
+        (Ok(()), Ok(scenario)) => match scenario.missed_gates(&figures) {
+            missed if missed.is_empty() => Verdict::Pass,
+            missed => Verdict::Vacuous(missed),
+        },
+        (Ok(()), Err(_)) => Verdict::Pass,
+    };
+    Outcome { verdict, hash: world.trace_hash(), simulated: executor.now(), figures, coverage }
+}
+
+/// Waits for the storm, for rest, and for the bridges; tells what failed first.
+async fn drive(
+    executor: &Executor,
+    world: &World,
+    followers: &[Follower],
+    plan: &Plan,
+    first_failure: &FirstFailure,
+) -> Result<(), Failure> {
+    first_failure.or_at(executor, plan.storm()).await?;
+    loop {
+        let next_event_at = world.network().next_event_at();
+        match next_event_at {
+            Some(at) => first_failure.or_at(executor, at + Duration::from_nanos(1)).await?,
+            None => break,
+        }
+    }
+    let rest = executor.now();
+    for (number, follower) in followers.iter().enumerate() {
+        let deadline = rest + convergence::liveness_bound(plan, number, &world.network());
+        while !follower.is_settled(world) && executor.now() < deadline {
+            first_failure.or_at(executor, executor.now() + ARRIVAL_CHECK_INTERVAL).await?;
+        }
+    }
+    // Whatever else comes must leave the consumers where they are.
+    first_failure.or_at(executor, executor.now() + SETTLING_TIME).await?;
+    followers.iter().try_for_each(|follower| follower.check_at_rest(world, plan))
+}
+
+fn figures(world: &World, followers: &[Follower], struck: &RefCell<Vec<Struck>>) -> Figures {
+    let struck = struck.borrow();
+    let lost_replies = struck.iter().filter(|fault| fault.loses_reply).count() as u64;
+    let first = followers[0].state();
+    let replica = first.replica();
+    Figures {
+        // Genesis was not mined in this run.
+        blocks: world.network().store().block_count() as u64 - 1,
+        chain_blocks: replica.blocks().len() as u64,
+        blocks_added: replica.added,
+        events: replica.events,
+        reorgs: replica.reorgs,
+        max_reorg_depth: replica.max_reorg_depth,
+        disconnects: replica.disconnects,
+        // A session that dies before the node told who it is ends without a disconnect.
+        disconnects_in_flight: lost_replies.min(replica.disconnects),
+        faults: struck.len() as u64,
+        finalized: replica.finalized.map_or(0, |block| block.index),
+        chain_requests: world.counters(0).chain_requests,
+        finality_conflicts: first.rest().map_or(0, |rest| rest.finality_conflicts),
+        deepest_lost_branch: first.rest().map_or(0, |rest| rest.deepest_lost_branch),
+        ended: followers.iter().filter(|follower| follower.state().replica().ended).count() as u64,
+    }
+}
+
+fn coverage(followers: &[Follower]) -> Coverage {
+    let mut coverage = Coverage::default();
+    followers.iter().for_each(|follower| coverage.add(follower.state().coverage()));
+    coverage
+}
+
+fn no_progress(stalled: &Stalled) -> Failure {
+    Failure {
+        property: "progress",
+        meaning: "simulated time goes on until the run's end: no task spins, and something is always due",
+        breach: Breach::Liveness,
+        bridge: None,
+        at: stalled.at(),
+        message: stalled.to_string(),
+    }
+}

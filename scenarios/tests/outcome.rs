@@ -1,0 +1,120 @@
+//! How a bridge must end: the oracle's answer against a plain reading of the definition, on real networks.
+
+use bridge::{FatalError, RejectReason, wire::Network as NetworkName};
+use kaspa_hashes::Hash;
+use scenarios::{
+    oracle::{
+        self,
+        outcome::{End, Expected, Rest},
+    },
+    plan::{Plan, PlannedBridge},
+    scenario::{DEFAULT_SECONDS, Scenario},
+};
+use sim::{
+    block_store::BlockStore,
+    dag::BlockId,
+    network::{Network, StepKind},
+    world::SinkMoved,
+};
+
+/// Runs the L1 of the plan to its end; every move of the sink of node 0.
+fn run_l1(plan: &Plan) -> (Network, Vec<SinkMoved>) {
+    let mut network = Network::new(plan.network()).expect("the scenario makes a possible network");
+    let mut sinks = Vec::new();
+    while let Some(step) = network.step().expect("the store is not full") {
+        if let StepKind::BlockMined { node: 0, change, .. }
+        | StepKind::BlockArrived { node: 0, change: Some(change), .. } = step.what
+            && let Some(sink) = change.added.last()
+        {
+            sinks.push(SinkMoved { at: step.at, node: 0, sink: *sink });
+        }
+    }
+    (network, sinks)
+}
+
+/// Blue score of a tip above the lowest block of its chain that is not on the chain of `sink`.
+fn depth_off(store: &BlockStore, tip: BlockId, sink: BlockId) -> Option<u64> {
+    let fork = oracle::fork(store, tip, sink);
+    let mut base = (tip != fork).then_some(tip)?;
+    while let Some(parent) = oracle::selected_parent(store, base).filter(|parent| *parent != fork) {
+        base = parent;
+    }
+    Some(store.block(tip).header.blue_score - store.block(base).header.blue_score)
+}
+
+#[test]
+fn given_branches_lost_about_as_deep_as_finality_when_judged_then_only_a_final_block_makes_a_conflict() {
+    let (mut conflicts, mut shallow) = (0, 0);
+    for seed in 1..=24 {
+        let mut plan = Scenario::Fatal.plan(seed, DEFAULT_SECONDS);
+        (plan.faults, plan.bridges) = (Vec::new(), vec![PlannedBridge::to_node(0)]);
+        let (network, sinks) = run_l1(&plan);
+        let rest = Rest::new(&plan, 0, &network, &sinks);
+        assert_eq!(rest.sink, network.node(0).sink());
+        let depths = sinks.iter().filter_map(|moved| depth_off(network.store(), moved.sink, rest.sink));
+        let deepest = depths.max().unwrap_or(0);
+        assert_eq!(rest.deepest_lost_branch, deepest, "seed {seed}");
+        if deepest >= plan.parameters.finality_depth {
+            conflicts += 1;
+            assert!(rest.finality_conflicts > 0 && rest.expected != Expected::Converges, "seed {seed}: {rest:?}");
+        } else {
+            shallow += 1;
+            assert_eq!((rest.finality_conflicts, rest.expected), (0, Expected::Converges), "seed {seed}");
+        }
+    }
+    assert!(conflicts >= 3 && shallow >= 3, "{conflicts} conflicts, {shallow} shallow: one side was not tried");
+}
+
+/// A plan whose followed node leaves a final block after it held it for long.
+fn conflicting() -> (Plan, Network, Vec<SinkMoved>) {
+    let plans = (1..100).map(|seed| {
+        let mut plan = Scenario::Fatal.plan(seed, DEFAULT_SECONDS);
+        (plan.faults, plan.bridges) = (Vec::new(), vec![PlannedBridge::to_node(0)]);
+        let (network, sinks) = run_l1(&plan);
+        (plan, network, sinks)
+    });
+    let ends = |(plan, network, sinks): &(Plan, Network, Vec<SinkMoved>)| {
+        Rest::new(plan, 0, network, sinks).expected == Expected::Ends(End::Conflicting)
+    };
+    plans.into_iter().find(ends).expect("one seed in four is of this kind")
+}
+
+#[test]
+fn given_a_conflict_when_faults_or_a_slow_consumer_are_in_the_way_then_both_ends_are_right() {
+    let (plan, network, sinks) = conflicting();
+    let judged = |plan: &Plan, sinks: &[SinkMoved]| Rest::new(plan, 0, &network, sinks).expected;
+    let mut disturbed = plan.clone();
+    disturbed.faults = Scenario::Disconnect.plan(1, DEFAULT_SECONDS).faults;
+    let Expected::Either { end: End::Conflicting, why } = judged(&disturbed, &sinks) else { panic!("not either") };
+    assert!(why.contains("faults"), "{why}");
+    let mut slow = plan.clone();
+    slow.bridges[0].consumer.store_ms = 100;
+    assert!(matches!(judged(&slow, &sinks), Expected::Either { end: End::Conflicting, .. }));
+    // The same moves in a thousandth of the time: nobody had to see the block that was final.
+    let brief: Vec<SinkMoved> = sinks.iter().map(|moved| SinkMoved { at: moved.at / 1_000, ..*moved }).collect();
+    assert!(matches!(judged(&plan, &brief), Expected::Either { end: End::Conflicting, .. }));
+    // A node that is followed only when the first fails need not be followed at all.
+    let mut second = plan.clone();
+    second.bridges[0].nodes = vec![1, 0];
+    assert!(matches!(judged(&second, &sinks), Expected::Either { end: End::Conflicting, .. }));
+}
+
+#[test]
+fn given_a_bridge_for_another_network_when_judged_then_it_must_end_for_that_reason_alone() {
+    let mut plan = Scenario::Steady.plan(1, 10);
+    plan.bridges[0].network = "testnet-10".to_owned();
+    let (network, sinks) = run_l1(&plan);
+    let rest = Rest::new(&plan, 0, &network, &sinks);
+    assert_eq!(rest.expected, Expected::Ends(End::WrongNetwork));
+    assert_eq!(rest.expected.to_string(), "it must end because its nodes are on another network");
+    let (expected, found) = (NetworkName::MAINNET, NetworkName::SIMNET);
+    let wrong = RejectReason::WrongNetwork { expected, found };
+    let conflict = RejectReason::Conflicting { root: Hash::default() };
+    let fatal = |reasons: &[&RejectReason]| FatalError {
+        nodes: reasons.iter().map(|reason| ("ws://node-0:17510".to_owned(), (*reason).clone())).collect(),
+    };
+    assert!(End::WrongNetwork.is_told_by(&fatal(&[&wrong, &wrong])));
+    assert!(!End::WrongNetwork.is_told_by(&fatal(&[&wrong, &conflict])));
+    assert!(!End::WrongNetwork.is_told_by(&fatal(&[])));
+    assert!(End::Conflicting.is_told_by(&fatal(&[&conflict])));
+}
