@@ -74,8 +74,8 @@ impl Spends {
     fn look_at_left_out(&self, block: BlockId, store: &BlockStore, coverage: &mut Coverage) {
         let dag = store.dag();
         for merged in dag.mergeset(block) {
-            // The coinbase comes first in every block.
-            for transaction in store.block(merged).transactions.iter().skip(1) {
+            for transaction in &store.block(merged).transactions {
+                // A coinbase has none.
                 let inputs = store.acceptance().inputs(*transaction);
                 let spends = inputs.iter().filter_map(|input| self.last.get(input));
                 // A spend of a removed branch leaves nothing out.

@@ -62,6 +62,11 @@ impl<'a> Scene<'a> {
         Point::ALL.iter().flat_map(|&point| (0..self.coverage.count(point)).map(move |_| point)).collect()
     }
 
+    /// A measure of what the watch remembers.
+    pub fn watch_size(&self) -> usize {
+        format!("{:?}", self.watch).len()
+    }
+
     /// Lets the watch look at the present state.
     pub fn look(&mut self, look: impl FnOnce(&mut Watch, Context<'_>, &mut Coverage)) {
         let context = Context {

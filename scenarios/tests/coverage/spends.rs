@@ -96,7 +96,7 @@ const RIVALS: WorkloadConfig = WorkloadConfig {
     double_spend_percent: 20,
     chained_percent: 30,
     repeated_percent: 20,
-    ..WorkloadConfig::mixed(600, 4)
+    ..WorkloadConfig::mixed(2_000, 8)
 };
 
 #[test]
@@ -138,7 +138,9 @@ fn given_final_blocks_when_what_they_spent_is_forgotten_then_the_counts_stay() {
                 scene.finalize(position - 19);
             }
         }
-        SpendCounts::of(&scene.coverage)
+        (SpendCounts::of(&scene.coverage), scene.watch_size())
     };
-    assert_eq!(count(true), count(false));
+    let ((counts, size), (unforgotten_counts, unforgotten_size)) = (count(true), count(false));
+    assert_eq!(counts, unforgotten_counts);
+    assert!(size * 3 < unforgotten_size, "{size} with finalized blocks, {unforgotten_size} without");
 }

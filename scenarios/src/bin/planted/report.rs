@@ -1,0 +1,183 @@
+//! What was found, for people and for machines.
+
+use std::{
+    io::{IsTerminal, stderr},
+    time::Instant,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::{
+    bug::Bug,
+    hunt::{Finding, Hunt, Outcome},
+    output::{self, Tone},
+};
+
+/// Prints every bug with its meaning.
+pub fn list(bugs: &[Bug]) {
+    for bug in bugs {
+        output::plain(&bug.name);
+        output::plain(&format!("    {}", bug.meaning));
+        output::plain(&format!("    really happened: {}", bug.really_happened));
+        let scenario = bug.scenario.as_deref().unwrap_or("all scenarios");
+        output::plain(&format!("    found by {} in {scenario}", bug.found_by.join(", ")));
+    }
+}
+
+/// Prints the row of a bug.
+pub fn print(bug: &Bug, hunt: &Hunt, name_width: usize) {
+    let (tone, verb, end) = match &hunt.outcome {
+        Outcome::Died(status) => (Tone::Bad, "DIED", format!("the program ended with {status}")),
+        Outcome::Found(finding) => (Tone::Good, "FOUND", place(finding)),
+        Outcome::FoundByAnother(finding) => (Tone::Bad, "MISSED", format!("{}, which may not find it", place(finding))),
+        Outcome::Hung => (Tone::Bad, "HUNG", "a run did not end".to_owned()),
+        Outcome::Missed => (Tone::Bad, "MISSED", "no property broke".to_owned()),
+    };
+    let plural = if hunt.runs == 1 { ' ' } else { 's' };
+    let text = format!("[{:>7.3}s] {:name_width$} {:>5} run{plural}  {end}", hunt.cpu_seconds, bug.name, hunt.runs);
+    output::line(tone, verb, &text);
+    match &hunt.outcome {
+        Outcome::Found(_) => {}
+        Outcome::FoundByAnother(finding) => {
+            output::line(Tone::Bad, "", &format!("{}: {}", expected(bug), finding.explanation));
+        }
+        _ => output::line(Tone::Bad, "", &expected(bug)),
+    }
+}
+
+fn place(finding: &Finding) -> String {
+    format!("{} seed {}: {}", finding.scenario, finding.seed, finding.property)
+}
+
+fn expected(bug: &Bug) -> String {
+    format!("{} should find it", bug.found_by.join(" or "))
+}
+
+/// A number with its noun.
+pub fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The line that `--json` prints for a bug.
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    bug: &'a str,
+    meaning: &'a str,
+    really_happened: &'a str,
+    found_by: &'a [String],
+    outcome: &'a str,
+    runs: u64,
+    cpu_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scenario: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    property: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<&'a str>,
+}
+
+/// One JSON object without line breaks.
+pub fn json(bug: &Bug, hunt: &Hunt) -> String {
+    let (outcome, finding) = match &hunt.outcome {
+        Outcome::Died(_) => ("died", None),
+        Outcome::Found(finding) => ("found", Some(finding)),
+        Outcome::FoundByAnother(finding) => ("found_by_another", Some(finding)),
+        Outcome::Hung => ("hung", None),
+        Outcome::Missed => ("missed", None),
+    };
+    let line = JsonLine {
+        bug: &bug.name,
+        meaning: &bug.meaning,
+        really_happened: &bug.really_happened,
+        found_by: &bug.found_by,
+        outcome,
+        runs: hunt.runs,
+        cpu_seconds: hunt.cpu_seconds,
+        scenario: finding.map(|finding| finding.scenario.as_str()),
+        seed: finding.map(|finding| finding.seed),
+        property: finding.map(|finding| finding.property.as_str()),
+        explanation: finding.map(|finding| finding.explanation.as_str()),
+    };
+    serde_json::to_string(&line).expect("numbers and text always serialize")
+}
+
+/// The runs of a hunt as they pass, where somebody watches.
+pub struct Progress {
+    bar: ProgressBar,
+    name: String,
+}
+
+impl Progress {
+    /// Shows that the hunt for a bug begins.
+    pub fn start(name: &str) -> Self {
+        let bar = if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("     Hunting {msg}");
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_message(name.to_owned());
+        Self { bar, name: name.to_owned() }
+    }
+
+    /// Shows where it is.
+    pub fn show(&self, hunt: &Hunt) {
+        self.bar.set_message(format!("{}: {} runs, {:.1} CPU s", self.name, hunt.runs, hunt.cpu_seconds));
+        self.bar.tick();
+    }
+
+    /// Shows nothing any more.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Sums over all hunts.
+pub struct Summary {
+    started: Instant,
+    bugs: u64,
+    found: u64,
+    runs: u64,
+    cpu_seconds: f64,
+    longest_cpu_seconds: f64,
+}
+
+impl Summary {
+    /// Nothing so far.
+    #[expect(clippy::disallowed_methods, reason = "how long the user waited, outside every run")]
+    pub fn start() -> Self {
+        Self { started: Instant::now(), bugs: 0, found: 0, runs: 0, cpu_seconds: 0.0, longest_cpu_seconds: 0.0 }
+    }
+
+    /// Counts a hunt.
+    pub fn add(&mut self, hunt: &Hunt) {
+        self.bugs += 1;
+        self.runs += hunt.runs;
+        self.cpu_seconds += hunt.cpu_seconds;
+        if matches!(hunt.outcome, Outcome::Found(_)) {
+            self.found += 1;
+            self.longest_cpu_seconds = self.longest_cpu_seconds.max(hunt.cpu_seconds);
+        }
+    }
+
+    /// Whether no bug was missed.
+    pub fn all_found(&self) -> bool {
+        self.found == self.bugs
+    }
+
+    /// Prints the last line.
+    pub fn print(&self) {
+        let tone = if self.all_found() { Tone::Good } else { Tone::Bad };
+        let text = format!(
+            "[{:>7.3}s] {}: {} found, {} missed; {} in {:.3} CPU seconds, at most {:.3} until a bug was found",
+            self.started.elapsed().as_secs_f64(),
+            count(self.bugs, "bug"),
+            self.found,
+            self.bugs - self.found,
+            count(self.runs, "run"),
+            self.cpu_seconds,
+            self.longest_cpu_seconds,
+        );
+        output::line(tone, "Summary", &text);
+    }
+}
