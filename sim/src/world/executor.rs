@@ -36,11 +36,23 @@ use crate::random::{Stream, Streams};
 pub fn run<T, F: Future<Output = T>>(streams: &Streams, main: impl FnOnce(Executor) -> F) -> Result<T, Stalled> {
     let runtime = madsim::runtime::Runtime::with_seed_and_config(streams.seed(), madsim::Config::default());
     let executor = Executor::new(streams.stream("scheduler", 0));
-    let result = runtime.block_on(async { executor.drive(main(executor.clone())) });
-    // Tasks hold the executor and the executor holds tasks: without this nothing of a run would ever be freed.
-    let tasks = std::mem::take(&mut *executor.inner.tasks.borrow_mut());
-    drop(tasks);
-    result
+    let _freed_at_the_end = TasksOf(executor.clone());
+    runtime.block_on(async { executor.drive(main(executor.clone())) })
+}
+
+/// Drops the tasks of an executor, also when a task panics. Tasks hold the executor and the executor holds tasks: without
+/// this nothing of a run would ever be freed, and who listens to its trace would wait for ever.
+struct TasksOf(Executor);
+
+impl Drop for TasksOf {
+    fn drop(&mut self) {
+        // A task that drops may look at the tasks, and spawn another: they must not be borrowed then.
+        while let Some(tasks) = self.0.inner.tasks.try_borrow_mut().ok().map(|mut tasks| std::mem::take(&mut *tasks))
+            && !tasks.is_empty()
+        {
+            drop(tasks);
+        }
+    }
 }
 
 /// Most polls of tasks and sleeps at one instant of simulated time; above it the simulation is taken to be stuck there.
@@ -407,5 +419,23 @@ mod tests {
             })
         });
         assert_eq!(ran, Ok(false));
+    }
+
+    #[test]
+    fn given_a_main_task_that_panics_when_the_run_ends_then_the_other_tasks_are_dropped() {
+        let (held_by_a_task, listener) = std::sync::mpsc::channel::<()>();
+        #[expect(clippy::disallowed_methods, reason = "a simulation needs a fresh thread")]
+        let simulation = std::thread::spawn(move || {
+            run(&Streams::new(1), |executor| async move {
+                let task_executor = executor.clone();
+                executor.spawn(async move {
+                    task_executor.sleep(Duration::from_secs(1)).await;
+                    drop(held_by_a_task);
+                });
+                panic!("planted panic");
+            })
+        });
+        assert!(simulation.join().is_err());
+        assert_eq!(listener.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected));
     }
 }

@@ -62,7 +62,7 @@ impl World {
     pub(super) fn draw_latency(&self, client: u32, attempt: u64) -> Duration {
         let mean_us = u64::try_from(self.client_latency.as_micros()).unwrap_or(u64::MAX);
         let mut stream = self.streams.stream("client latency", Self::key(client, attempt));
-        Duration::from_micros(mean_us / 2 + stream.below(mean_us.saturating_add(1)))
+        Duration::from_micros((mean_us / 2).saturating_add(stream.below(mean_us.saturating_add(1))))
     }
 
     /// Queues the notifications of a change for every connection of the node that subscribed to them.
@@ -328,5 +328,39 @@ impl World {
     /// Chain blocks on a node's selected chain, genesis not counted.
     pub(super) fn chain_blocks(&self, node: usize) -> u64 {
         (self.network().node(node).chain().len() as u64).saturating_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{
+        network::NetworkConfig,
+        params::ParameterSet,
+        random::Streams,
+        workload::WorkloadConfig,
+        world::{WorldConfig, executor, interposer::Undisturbed},
+    };
+
+    #[test]
+    fn given_a_mean_latency_without_bound_when_drawn_then_it_is_at_least_half_of_what_can_be_told() {
+        let network = NetworkConfig {
+            seed: 1,
+            parameters: ParameterSet::storm(),
+            hash_shares: vec![1],
+            mean_delay: Duration::ZERO,
+            workload: WorkloadConfig::NONE,
+            cuts: Vec::new(),
+            mining_until: Duration::ZERO,
+        };
+        let config =
+            WorldConfig { network, client_latency: Duration::MAX, watched_nodes: BTreeSet::new(), trace_to: None };
+        let drawn = executor::run(&Streams::new(1), |executor| async move {
+            let world = World::start(&executor, config, Box::new(Undisturbed)).expect("the network can be set up");
+            (0..16).map(|attempt| world.draw_latency(0, attempt)).min()
+        });
+        assert!(drawn.expect("nothing waits") >= Some(Duration::from_micros(u64::MAX / 2)), "{drawn:?}");
     }
 }
