@@ -1,7 +1,9 @@
 //! Plans: what is written is read, what is wrong is refused with its line, and a plan from a file does what its seed did.
 
+use std::{fs, path::PathBuf};
+
 use scenarios::{
-    plan::{Plan, PlanError, PlannedBridge},
+    plan::{LONGEST_MS, MOST_BYTES, Plan, PlanError, PlanFileError, PlannedBridge, PlannedCut, PlannedHeal, Topology},
     report::Verdict,
     run::Untouched,
     runner::run_on_fresh_thread,
@@ -46,7 +48,9 @@ fn given_a_plan_from_a_file_when_run_then_it_does_what_its_seed_did() {
 
 #[test]
 fn given_an_unknown_version_or_field_when_read_then_it_is_refused_with_its_line() {
-    assert_eq!(refused("version = 1", "version = 2"), PlanError::UnknownVersion { version: 2 });
+    assert_eq!(refused("version = 1", "version = 2"), PlanError::UnknownVersion { line: 1, version: 2 });
+    let error = refused("version = 1", "# A plan of tomorrow.\n\nstorms = 2\nversion = 2");
+    assert_eq!(error.to_string(), "line 4: the plan has version 2, this program reads version 1");
     let error = refused("storm_ms = 60000", "storm_ms = 60000\nstrom_ms = 1");
     assert!(matches!(error, PlanError::Format { line: 5, .. }), "{error}");
     assert!(error.to_string().contains("strom_ms"), "{error}");
@@ -75,6 +79,101 @@ fn given_a_plan_that_cannot_be_run_when_read_then_a_sentence_names_what_is_wrong
         let error = refused(from, to).to_string();
         assert!(error.contains(sentence), "'{to}': {error}");
     }
+}
+
+#[test]
+fn given_the_plan_of_any_length_of_storm_when_read_then_it_is_accepted() {
+    for scenario in Scenario::ALL {
+        for seconds in (1..=20).chain([60, 3_600]) {
+            for seed in 0..4 {
+                let read = Plan::parse(&scenario.plan(seed, seconds).to_text());
+                assert!(read.is_ok(), "{} seed {seed}, {seconds} s: {read:?}", scenario.name());
+            }
+        }
+    }
+}
+
+/// A plan with two bridges and a cut.
+fn with_times() -> Plan {
+    let mut plan = Scenario::Steady.plan(5, SECONDS);
+    plan.bridges.push(PlannedBridge { backoff_max_ms: LONGEST_MS, ..PlannedBridge::to_node(1) });
+    plan.topology.cuts.push(PlannedCut { at_ms: 1, side: vec![0], heal: PlannedHeal::AtMs(2) });
+    plan
+}
+
+/// The time that stands at `field`.
+fn time<'a>(plan: &'a mut Plan, field: &str) -> &'a mut u64 {
+    let Topology { mean_delay_ms, client_latency_ms, cuts, .. } = &mut plan.topology;
+    let (cut, bridge) = (&mut cuts[0], &mut plan.bridges[1]);
+    match (field, &mut cut.heal) {
+        ("topology.mean_delay_ms", _) => mean_delay_ms,
+        ("topology.client_latency_ms", _) => client_latency_ms,
+        ("topology.cuts[0].at_ms", _) => &mut cut.at_ms,
+        ("topology.cuts[0].heal.at_ms", PlannedHeal::AtMs(at_ms)) => at_ms,
+        ("bridges[1].poll_interval_ms", _) => &mut bridge.poll_interval_ms,
+        ("bridges[1].connect_timeout_ms", _) => &mut bridge.connect_timeout_ms,
+        ("bridges[1].request_timeout_ms", _) => &mut bridge.request_timeout_ms,
+        ("bridges[1].silence_timeout_ms", _) => &mut bridge.silence_timeout_ms,
+        ("bridges[1].backoff_min_ms", _) => &mut bridge.backoff_min_ms,
+        ("bridges[1].backoff_max_ms", _) => &mut bridge.backoff_max_ms,
+        _ => panic!("there is no time at {field}"),
+    }
+}
+
+#[test]
+fn given_a_time_longer_than_the_longest_when_read_then_it_is_named_and_the_longest_is_accepted() {
+    const AFTER_STORM_MS: u64 = SECONDS * 1_000 + LONGEST_MS;
+    for (field, most_ms) in [
+        ("topology.mean_delay_ms", LONGEST_MS),
+        ("topology.client_latency_ms", LONGEST_MS),
+        ("topology.cuts[0].at_ms", AFTER_STORM_MS),
+        ("topology.cuts[0].heal.at_ms", AFTER_STORM_MS),
+        ("bridges[1].poll_interval_ms", LONGEST_MS),
+        ("bridges[1].connect_timeout_ms", LONGEST_MS),
+        ("bridges[1].request_timeout_ms", LONGEST_MS),
+        ("bridges[1].silence_timeout_ms", LONGEST_MS),
+        ("bridges[1].backoff_min_ms", LONGEST_MS),
+        ("bridges[1].backoff_max_ms", LONGEST_MS),
+    ] {
+        let mut plan = with_times();
+        if field == "topology.cuts[0].at_ms" {
+            plan.topology.cuts[0].heal = PlannedHeal::WhenChainGrew { node: 0, chain_blocks: 1 };
+        }
+        *time(&mut plan, field) = most_ms;
+        assert_eq!(Plan::parse(&plan.to_text()), Ok(plan.clone()), "{field}");
+        for value_ms in [most_ms + 1, i64::MAX as u64] {
+            *time(&mut plan, field) = value_ms;
+            let expected = PlanError::TooLong { field: field.to_owned(), value_ms, most_ms };
+            assert_eq!(Plan::parse(&plan.to_text()), Err(expected));
+        }
+    }
+}
+
+/// A file with this content.
+fn file(name: &str, content: &[u8]) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, content).expect("the scratch folder is writable");
+    path
+}
+
+#[test]
+fn given_a_file_when_its_plan_is_read_then_it_is_there_or_the_file_and_what_is_wrong_with_it_are_named() {
+    let read = Plan::read(&file("plan-good.toml", text().as_bytes())).expect("the plan was just written");
+    assert_eq!(read, Scenario::Disconnect.plan(5, SECONDS));
+    // The byte behind the limit is the second of a character.
+    let too_large = [" ".repeat(MOST_BYTES).as_bytes(), "\u{e9}".as_bytes()].concat();
+    for (name, content, sentence) in [
+        ("plan-empty.toml", &b""[..], "line 1: missing field `version`"),
+        ("plan-old.toml", b"\nversion = 0\n", "line 2: the plan has version 0, "),
+        ("plan-binary.toml", b"version = 1\nscenario = \"\xff\"\n", "line 2: this is not UTF-8"),
+        ("plan-large.toml", &too_large, "the plan has more than 16777216 bytes"),
+    ] {
+        let error = Plan::read(&file(name, content)).expect_err("the plan is wrong");
+        assert!(matches!(error, PlanFileError::Plan { .. }), "{error}");
+        assert!(error.to_string().contains(&format!("{name}: {sentence}")), "{error}");
+    }
+    let error = Plan::read(&file("plan-gone.toml", b"").join("inside")).expect_err("there is no such file");
+    assert!(matches!(&error, PlanFileError::Read { path, .. } if path.ends_with("inside")), "{error}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ really_happened = "project #1"
 found_by = ["path"]
 
 [[edits]]
-file = "bridge/src/chain.rs"
+file = "bridge/src/chain/mod.rs"
 find = "impl ChainView {"
 replace = 'impl ChainView { fn is_odd() -> bool { crate::planted::is("odd") }'
 "#;
@@ -64,7 +64,7 @@ fn given_the_bugs_of_this_project_when_listed_then_each_fits_the_present_bridge_
 
 #[test]
 fn given_good_bug_files_and_others_when_listed_then_the_bugs_come_by_name_and_the_others_are_left_alone() {
-    let other_text = "\"use std::collections::VecDeque;\"";
+    let other_text = "\"pub(crate) struct ChainView {\"";
     let even = GOOD.replace("odd", "even").replace("\"impl ChainView {\"", other_text);
     let directory = bugs("planted_good", &[("odd.toml", GOOD), ("even.toml", &even), ("README.md", "no bug")]);
     let output = list(&directory);
@@ -96,8 +96,30 @@ fn given_two_bugs_that_change_the_same_text_when_planted_then_both_files_are_nam
 
 #[test]
 fn given_a_file_outside_the_bridge_when_read_then_refused() {
-    let error = refused("planted_outside", &[("odd.toml", &GOOD.replace("bridge/src/chain.rs", "sim/src/lib.rs"))]);
+    let error = refused("planted_outside", &[("odd.toml", &GOOD.replace("bridge/src/chain/mod.rs", "sim/src/lib.rs"))]);
     assert!(error.contains("odd.toml:8: ") && error.contains("sim/src/lib.rs"), "{error}");
+}
+
+#[test]
+fn given_a_property_that_there_is_not_when_read_then_refused_with_file_line_and_what_there_is() {
+    let wrong = GOOD.replace("[\"path\"]", "[\n    \"path\",\n    \"pth\",\n]");
+    let error = refused("planted_property", &[("odd.toml", &wrong)]);
+    assert!(error.contains("odd.toml:7: ") && error.contains("'pth'") && error.contains("convergence, "), "{error}");
+    let all = "[\"path\", \"matches-node\", \"progress\", \"panic\"]";
+    let output = list(&bugs("planted_properties", &[("odd.toml", &GOOD.replace("[\"path\"]", all))]));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn given_a_directory_without_a_bug_when_hunted_or_listed_then_a_usage_error_names_it() {
+    let error = refused("planted_none", &[("README.md", "no bug")]);
+    assert!(error.contains("planted_none has no bug"), "{error}");
+    let directory = bugs("planted_none", &[]);
+    for rest in [&[][..], &["--bug", "odd"]] {
+        let directory = directory.to_str().expect("scratch paths are UTF-8");
+        let output = planted(&[&["--bugs", directory], rest].concat());
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{}", text(&output.stderr));
+    }
 }
 
 #[test]

@@ -140,9 +140,9 @@ struct ReplayArguments {
     /// Seed of the run.
     #[arg(long)]
     seed: Option<u64>,
-    /// Simulated seconds of storm, for a scenario.
-    #[arg(long, default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-    seconds: u64,
+    #[arg(long, help = format!("Simulated seconds of storm, for a scenario [default: {DEFAULT_SECONDS}]"))]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    seconds: Option<u64>,
 }
 
 #[derive(Args)]

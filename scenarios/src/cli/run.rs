@@ -20,7 +20,7 @@ use super::{
 pub const SAVE_DIR: &str = "failures";
 
 /// Seeds of every scenario in the short storm.
-const STORM_SEEDS: RangeInclusive<u64> = 1..=24;
+const STORM_SEEDS: RangeInclusive<u64> = 1..=40;
 
 pub fn run(arguments: &RunArguments) -> u8 {
     let Profile::Chain = arguments.profile;

@@ -20,6 +20,7 @@ impl Plan {
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), PlanError> {
         self.scenario()?;
+        self.check_times()?;
         Network::new(self.network())?;
         let nodes = self.topology.hash_shares.len();
         if self.bridges.is_empty() {

@@ -1,4 +1,6 @@
-//! What can be wrong with a plan.
+//! What can be wrong with a plan, and with the file that holds it.
+
+use std::{io, path::PathBuf};
 
 use bridge::{ConfigError, wire::NetworkError as NetworkNameError};
 use sim::network::NetworkError;
@@ -72,10 +74,17 @@ pub enum PlanError {
     #[error("the plan has no bridge")]
     NoBridge,
     /// The file is too large.
-    #[error("the plan has {bytes} bytes, at most {MOST_BYTES} are read")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
+    #[error("the plan has more than {MOST_BYTES} bytes")]
+    TooLarge,
+    /// A run of such a plan would not end while anybody waits.
+    #[error("`{field}` is {value_ms}, it must be at most {most_ms}")]
+    TooLong {
+        /// Where the time stands in the plan; bridges and cuts are numbered from 0.
+        field: String,
+        /// The time, in milliseconds.
+        value_ms: u64,
+        /// The longest that is accepted there, in milliseconds.
+        most_ms: u64,
     },
     /// The scenario is not one of ours.
     #[error("no scenario is named '{name}'")]
@@ -84,8 +93,10 @@ pub enum PlanError {
         name: String,
     },
     /// Another version.
-    #[error("the plan has version {version}, this program reads version {VERSION}")]
+    #[error("line {line}: the plan has version {version}, this program reads version {VERSION}")]
     UnknownVersion {
+        /// Line, from 1.
+        line: usize,
         /// The version.
         version: u32,
     },
@@ -93,8 +104,34 @@ pub enum PlanError {
 
 impl PlanError {
     pub(super) fn format(text: &str, error: &toml::de::Error) -> Self {
-        let line =
-            error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
+        let line = line_at(text.as_bytes(), error.span().map_or(0, |span| span.start));
         Self::Format { line, message: error.message().to_owned() }
     }
+}
+
+/// Why the file of a plan cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlanFileError {
+    /// What the file holds is no plan that can be run.
+    #[error("{}: {error}", .path.display())]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<PlanError>,
+    },
+    /// The file cannot be read.
+    #[error("{}: {error}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
+}
+
+/// The line, from 1, of the byte at `offset`.
+pub(super) fn line_at(text: &[u8], offset: usize) -> usize {
+    1 + text.iter().take(offset).filter(|byte| **byte == b'\n').count()
 }

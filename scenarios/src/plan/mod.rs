@@ -6,12 +6,18 @@
 
 mod convert;
 mod error;
+mod file;
+mod limits;
 
 use kaspa_hashes::Hash;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sim::{params::ParameterSet, workload::WorkloadConfig};
+use toml::Spanned;
 
-pub use self::error::PlanError;
+pub use self::{
+    error::{PlanError, PlanFileError},
+    limits::LONGEST_MS,
+};
 use crate::fault::PlannedFault;
 
 /// The version that this code reads and writes.
@@ -161,14 +167,15 @@ impl Plan {
     pub fn parse(text: &str) -> Result<Self, PlanError> {
         #[derive(Deserialize)]
         struct VersionOnly {
-            version: u32,
+            version: Spanned<u32>,
         }
         if text.len() > MOST_BYTES {
-            return Err(PlanError::TooLarge { bytes: text.len() });
+            return Err(PlanError::TooLarge);
         }
         let VersionOnly { version } = toml::from_str(text).map_err(|error| PlanError::format(text, &error))?;
-        if version != VERSION {
-            return Err(PlanError::UnknownVersion { version });
+        if *version.get_ref() != VERSION {
+            let line = error::line_at(text.as_bytes(), version.span().start);
+            return Err(PlanError::UnknownVersion { line, version: version.into_inner() });
         }
         let plan: Self = toml::from_str(text).map_err(|error| PlanError::format(text, &error))?;
         plan.check()?;

@@ -6,10 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use scenarios::{
-    plan::{MOST_BYTES, Plan},
-    runner::run_plan,
-};
+use scenarios::{plan::Plan, runner::run_plan};
 
 /// The folder of kept plans.
 pub const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions");
@@ -49,13 +46,8 @@ fn plans_of(folder: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn run_plan_at(path: &Path) -> Result<(), String> {
-    let named = |problem: String| format!("{}: {problem}", path.display());
-    let bytes = fs::metadata(path).map_err(|error| named(error.to_string()))?.len();
-    if bytes > MOST_BYTES as u64 {
-        return Err(named(format!("{bytes} bytes, at most {MOST_BYTES} are read")));
-    }
-    let text = fs::read_to_string(path).map_err(|error| named(error.to_string()))?;
-    let plan = Plan::parse(&text).map_err(|error| named(error.to_string()))?;
+    let plan = Plan::read(path).map_err(|error| error.to_string())?;
     let verdict = run_plan(&plan, true).verdict;
-    verdict.explanation().map_or(Ok(()), |explanation| Err(named(format!("{}: {explanation}", verdict.word()))))
+    let named = |explanation| format!("{}: {}: {explanation}", path.display(), verdict.word());
+    verdict.explanation().map_or(Ok(()), |explanation| Err(named(explanation)))
 }

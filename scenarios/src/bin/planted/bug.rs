@@ -10,17 +10,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use scenarios::scenario::Scenario;
+use scenarios::{
+    check,
+    scenario::{DEFAULT_SECONDS, Scenario},
+};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::error::{self, PlantedError};
+use crate::{
+    error::{self, PlantedError},
+    hunt::PANIC,
+};
 
 /// What bugs may edit.
 const SOURCES: &str = "bridge/src/";
 
 /// The start of a switch, up to the bug's name.
 const SWITCH: &str = "crate::planted::is(\"";
+
+/// The property that the run itself watches, besides those of the checkers (`scenarios::run`).
+const PROGRESS: &str = "progress";
 
 /// A bug that can be planted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +66,8 @@ pub struct Edit {
 /// Reads all bugs of a directory, sorted by name.
 ///
 /// # Errors
-/// The first file that cannot be read or makes no sense, with the line.
+/// The first file that cannot be read or makes no sense, with the line; or that there is none, as a hunt for nothing would
+/// find all of it.
 pub fn read_all(directory: &Path) -> Result<Vec<Bug>, PlantedError> {
     let failed = |source| PlantedError::Read { path: directory.to_owned(), source };
     let mut paths = Vec::new();
@@ -66,6 +76,9 @@ pub fn read_all(directory: &Path) -> Result<Vec<Bug>, PlantedError> {
         if path.extension() == Some(OsStr::new("toml")) {
             paths.push(path);
         }
+    }
+    if paths.is_empty() {
+        return Err(PlantedError::NoBug { directory: directory.to_owned() });
     }
     paths.sort();
     paths.iter().map(|path| parse(path, &error::read(path)?)).collect()
@@ -88,6 +101,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Bug, PlantedError> {
     if form.found_by.get_ref().is_empty() {
         return Err(wrong(form.found_by.span().start, "no property may find it".to_owned()));
     }
+    check_properties(form.found_by.get_ref()).map_err(|(at, message)| wrong(at, message))?;
     if let Some(scenario) = &form.scenario
         && Scenario::by_name(scenario.get_ref()).is_none()
     {
@@ -112,7 +126,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Bug, PlantedError> {
         name: form.name.into_inner(),
         meaning: form.meaning,
         really_happened: form.really_happened,
-        found_by: form.found_by.into_inner(),
+        found_by: form.found_by.into_inner().into_iter().map(Spanned::into_inner).collect(),
         scenario: form.scenario.map(Spanned::into_inner),
         edits: form.edits.into_iter().map(edit).collect(),
     })
@@ -125,7 +139,7 @@ struct Form {
     name: Spanned<String>,
     meaning: String,
     really_happened: String,
-    found_by: Spanned<Vec<String>>,
+    found_by: Spanned<Vec<Spanned<String>>>,
     scenario: Option<Spanned<String>>,
     edits: Vec<EditForm>,
 }
@@ -136,6 +150,26 @@ struct EditForm {
     file: Spanned<String>,
     find: Spanned<String>,
     replace: Spanned<String>,
+}
+
+/// The place in the text of a property that no run can break, and what there is instead.
+fn check_properties(names: &[Spanned<String>]) -> Result<(), (usize, String)> {
+    let known = properties();
+    match names.iter().find(|name| !known.contains(&name.get_ref().as_str())) {
+        Some(name) => {
+            let message = format!("no property is named '{}'; there are {}", name.get_ref(), known.join(", "));
+            Err((name.span().start, message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What a finding can say that broke: the checkers' properties, that simulated time goes on, that nothing panics.
+fn properties() -> Vec<&'static str> {
+    // Every plan has the same checkers.
+    let plan = Scenario::Steady.plan(0, DEFAULT_SECONDS);
+    let checkers = check::all(&plan, 0);
+    checkers.iter().map(|checker| checker.name()).chain([PROGRESS, PANIC]).collect()
 }
 
 /// The place in the text and what is wrong there.
@@ -211,6 +245,7 @@ replace = 'if crate::planted::is("odd") { b } else { a }'
         for (from, to, line) in [
             ("name = \"odd\"", "name = \"even\"", 1),
             ("found_by = [\"path\"]", "found_by = []", 4),
+            ("found_by = [\"path\"]", "found_by = [\"path\",\n\"pth\"]", 5),
             ("\"steady\"", "\"stormy\"", 5),
             ("bridge/src/chain.rs", "sim/src/lib.rs", 8),
             ("bridge/src/chain.rs", "bridge/src/../Cargo.toml", 8),

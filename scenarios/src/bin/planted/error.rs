@@ -52,6 +52,12 @@ pub enum PlantedError {
         /// What is wrong.
         message: String,
     },
+    /// There is nothing to hunt.
+    #[error("{} has no bug: no file in it ends in .toml", .directory.display())]
+    NoBug {
+        /// Where bugs were looked for.
+        directory: PathBuf,
+    },
     /// The place for the copy cannot be told.
     #[error("cannot find the target directory: {message}")]
     NoTarget {
@@ -121,7 +127,7 @@ impl PlantedError {
     /// Exit code of the command.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::BugFile { .. } | Self::Overlap { .. } | Self::UnknownBug { .. } => USAGE,
+            Self::BugFile { .. } | Self::NoBug { .. } | Self::Overlap { .. } | Self::UnknownBug { .. } => USAGE,
             _ => NO_COPY,
         }
     }

@@ -33,6 +33,9 @@ const VACUOUS: i32 = 13;
 /// Word of a run in which everything held.
 const PASS: &str = "pass";
 
+/// Word of a run that panicked; it stands for the property that nothing does.
+pub const PANIC: &str = "panic";
+
 /// How bugs are hunted.
 #[derive(Debug)]
 pub struct Hunter {
@@ -298,8 +301,9 @@ mod tests {
     fn given_explanations_when_the_property_is_read_then_it_is_the_name_before_the_colon() {
         assert_eq!(property("safety", "bounded-queue: 5,000 events wait: too many"), "bounded-queue");
         assert_eq!(property("liveness", "convergence: still at 7"), "convergence");
-        assert_eq!(property("liveness", "deadlock after 3 s: no task is ready"), "liveness");
-        assert_eq!(property("panic", "overflow: in add"), "panic");
+        assert_eq!(property("liveness", "progress: deadlock after 3 s: no task is ready"), "progress");
+        assert_eq!(property("liveness", "Nothing moves: no task is ready"), "liveness");
+        assert_eq!(property("panic", "overflow: in add"), PANIC);
         assert_eq!(property("nondeterminism", ""), "nondeterminism");
     }
 
