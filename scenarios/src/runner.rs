@@ -79,20 +79,10 @@ pub fn run_on_fresh_thread(plan: Plan, keep_trace: bool, tap: Box<dyn EventTap>)
 
 /// As [`run_on_fresh_thread`], but `on_entry` gets everything that happens as it happens, also what comes before a panic.
 pub fn run_and_listen(plan: Plan, tap: Box<dyn EventTap>, mut on_entry: impl FnMut(Entry)) -> RunReport {
-    /// How often it is looked whether a silent run is over.
-    const PATIENCE: Duration = Duration::from_millis(20);
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         let run = scope.spawn(|| run_alone(plan, Some(sender), tap));
-        // The channel does not close when a run panics: its tasks are leaked, and with them the sender.
-        loop {
-            match receiver.recv_timeout(PATIENCE) {
-                Ok(entry) => on_entry(entry),
-                Err(mpsc::RecvTimeoutError::Timeout) if !run.is_finished() => {}
-                Err(_) => break,
-            }
-        }
-        receiver.try_iter().for_each(on_entry);
+        receiver.into_iter().for_each(&mut on_entry);
         run.join().expect("a panic inside the run is a verdict")
     })
 }

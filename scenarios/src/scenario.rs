@@ -170,6 +170,9 @@ fn draw_disconnects(streams: &Streams, storm_ms: u64) -> Vec<PlannedFault> {
         |stream| Fault::HangingConnect(HangingConnect::draw(stream)),
         |stream| Fault::RefusedConnect(RefusedConnect::draw(stream)),
     ];
+    /// Shortest time, and the width of the time, from the end of a session to the handshake of the next: the first pause is
+    /// 50 to 100 ms, and every request takes about 40.
+    const NEXT_SESSION_MS: (u64, u64) = (150, 250);
     let pairs = u32::try_from(storm_ms / 12_000).unwrap_or(u32::MAX).max(1);
     let mut faults = Vec::new();
     for pair in 0..pairs {
@@ -183,11 +186,12 @@ fn draw_disconnects(streams: &Streams, storm_ms: u64) -> Vec<PlannedFault> {
         let kinds: &[fn(&mut Stream) -> Fault] = if is_last { &SILENCES } else { &BREAKS };
         let strike = kinds[stream.below(kinds.len() as u64) as usize](&mut stream);
         faults.push(PlannedFault { id: 2 * pair, bridge: 0, when, what: strike });
-        let obstacle = if stream.chance(1, 2) {
-            OBSTACLES[stream.below(OBSTACLES.len() as u64) as usize](&mut stream)
+        let (when, obstacle) = if stream.chance(1, 2) {
+            (when, OBSTACLES[stream.below(OBSTACLES.len() as u64) as usize](&mut stream))
         } else {
             // The next session dies too, somewhere in its handshake.
-            Fault::Reset(Reset::draw(&mut stream))
+            let soon = Trigger { time_ms: Some(at_ms + NEXT_SESSION_MS.0 + stream.below(NEXT_SESSION_MS.1)), ..when };
+            (soon, Fault::Reset(Reset::draw(&mut stream)))
         };
         faults.push(PlannedFault { id: 2 * pair + 1, bridge: 0, when, what: obstacle });
     }

@@ -76,7 +76,7 @@ fn given_the_largest_seed_when_run_then_it_is_one_run() {
 fn given_a_pinned_seed_when_run_in_any_build_then_the_hash_is_the_pinned_one() {
     let output = dagstorm(&["run", "disconnect", "--seed", "7", "--seconds", "60", "--json"]);
     let line: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
-    insta::assert_snapshot!(line["hash"].as_str().expect("the hash is text"), @"49ccf9f3ef5174e2469a79584e6cf5c251d0eaf9af1d9de1aa5c274d6199aa6a");
+    insta::assert_snapshot!(line["hash"].as_str().expect("the hash is text"), @"16e6527baa66ea672f0d4967e9cb9e77f76dd0c7e1272a94870233e0d8f9735f");
 }
 
 #[test]
@@ -113,6 +113,26 @@ fn given_a_plan_that_is_wrong_when_replayed_then_file_and_line_are_named() {
     {
         assert_eq!(dagstorm(arguments).status.code(), Some(2), "{arguments:?}");
     }
+}
+
+#[test]
+fn given_a_plan_file_when_replayed_with_seconds_then_refused_as_with_a_seed() {
+    let file = scratch_file("own-storm.toml", &Scenario::Steady.plan(1, 2).to_text());
+    for (option, sentence) in [("--seconds", "has its own length of storm"), ("--seed", "has its own seed")] {
+        let output = dagstorm(&["replay", &file.to_string_lossy(), option, "3"]);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{option}");
+        assert!(text(&output.stderr).contains(sentence), "{}", text(&output.stderr));
+    }
+}
+
+/// With little memory, so that a command that reads all of it fails instead of taking the machine with it.
+#[test]
+#[cfg(unix)]
+fn given_a_device_without_an_end_when_replayed_then_refused_as_too_large() {
+    let output = shell(&scratch_folder("endless"), "ulimit -v 4000000; dagstorm replay /dev/zero");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("/dev/zero: the plan has more than 16777216 bytes"), "{stderr}");
 }
 
 /// An empty folder with what a checkout has where kept plans belong.

@@ -122,11 +122,60 @@ fn given_one_fault_removed_when_run_then_the_l1_is_the_same_and_every_other_faul
                 assert_eq!(others.get(id), Some(at), "fault {id} without fault {removed}");
             }
         }
-        // A later fault of the same bridge may find the next request or reply a little earlier or later, but never before
-        // its own time.
-        for fault in &fewer.faults {
-            let planned = Duration::from_millis(fault.when.time_ms.expect("drawn by time"));
-            assert!(others.get(&fault.id).is_none_or(|at| *at >= planned), "fault {}", fault.id);
+        // Without it the bridge goes another way: its later faults may find their occasion earlier or later, never before
+        // their own time.
+        assert_own_times(&fewer, &others);
+    }
+}
+
+/// No fault strikes before its own time.
+fn assert_own_times(plan: &Plan, strikes: &BTreeMap<u32, Duration>) {
+    for fault in &plan.faults {
+        let planned = Duration::from_millis(fault.when.time_ms.expect("drawn by time"));
+        assert!(strikes.get(&fault.id).is_none_or(|at| *at >= planned), "fault {}", fault.id);
+    }
+}
+
+#[test]
+fn given_one_of_the_faults_that_break_connections_removed_when_run_then_those_before_it_strike_where_they_did() {
+    for seed in 1..=4 {
+        let plan = Scenario::Disconnect.plan(seed, SECONDS);
+        let (_, strikes) = course(&plan);
+        for (removed, struck_at) in &strikes {
+            let mut fewer = plan.clone();
+            fewer.faults.retain(|fault| fault.id != *removed);
+            // A run that saw no disconnect says nothing of it.
+            fewer.scenario = Scenario::Faults.name().to_owned();
+            let (_, others) = course(&fewer);
+            for (id, _) in strikes.iter().filter(|(_, at)| *at < struck_at) {
+                assert_eq!(others.get(id), strikes.get(id), "seed {seed}: fault {id} without fault {removed}");
+            }
+            assert_own_times(&fewer, &others);
         }
+    }
+}
+
+#[test]
+fn given_faults_that_fit_the_same_message_when_it_comes_then_each_strikes_and_none_takes_the_occasion_of_another() {
+    let draw = |name: &str| {
+        let kind = (0..Fault::KINDS).find_map(|kind| {
+            let what = Fault::draw(kind, &mut Streams::new(3).stream("kind", kind as u64))?;
+            format!("{what:?}").starts_with(name).then_some(what)
+        });
+        kind.expect("there is such a kind")
+    };
+    let names = ["RepeatedReply", "DelayedReply", "HighLatency", "DamagedReply", "LostReply"];
+    let faults: Vec<_> = (0_u32..).zip(names).map(|(id, name)| at_second(id, 20, draw(name))).collect();
+    let mut plan = Scenario::Steady.plan(3, SECONDS);
+    plan.faults = faults;
+    let (_, strikes) = course(&plan);
+    assert_eq!(strikes.len(), names.len());
+    let at = strikes[&0];
+    assert!(strikes.values().all(|other| *other == at), "{strikes:?}");
+    for removed in 0..5 {
+        let mut fewer = plan.clone();
+        fewer.faults.retain(|fault| fault.id != removed);
+        let (_, others) = course(&fewer);
+        assert!(others.len() == 4 && others.values().all(|other| *other == at), "without {removed}: {others:?}");
     }
 }

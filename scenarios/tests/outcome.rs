@@ -49,7 +49,7 @@ fn given_branches_lost_about_as_deep_as_finality_when_judged_then_only_a_final_b
         let mut plan = Scenario::Fatal.plan(seed, DEFAULT_SECONDS);
         (plan.faults, plan.bridges) = (Vec::new(), vec![PlannedBridge::to_node(0)]);
         let (network, sinks) = run_l1(&plan);
-        let rest = Rest::new(&plan, 0, &network, &sinks);
+        let rest = Rest::new(&plan, 0, &network, &sinks, false);
         assert_eq!(rest.sink, network.node(0).sink());
         let depths = sinks.iter().filter_map(|moved| depth_off(network.store(), moved.sink, rest.sink));
         let deepest = depths.max().unwrap_or(0);
@@ -74,7 +74,7 @@ fn conflicting() -> (Plan, Network, Vec<SinkMoved>) {
         (plan, network, sinks)
     });
     let ends = |(plan, network, sinks): &(Plan, Network, Vec<SinkMoved>)| {
-        Rest::new(plan, 0, network, sinks).expected == Expected::Ends(End::Conflicting)
+        Rest::new(plan, 0, network, sinks, false).expected == Expected::Ends(End::Conflicting)
     };
     plans.into_iter().find(ends).expect("one seed in four is of this kind")
 }
@@ -82,21 +82,27 @@ fn conflicting() -> (Plan, Network, Vec<SinkMoved>) {
 #[test]
 fn given_a_conflict_when_faults_or_a_slow_consumer_are_in_the_way_then_both_ends_are_right() {
     let (plan, network, sinks) = conflicting();
-    let judged = |plan: &Plan, sinks: &[SinkMoved]| Rest::new(plan, 0, &network, sinks).expected;
-    let mut disturbed = plan.clone();
-    disturbed.faults = Scenario::Disconnect.plan(1, DEFAULT_SECONDS).faults;
-    let Expected::Either { end: End::Conflicting, why } = judged(&disturbed, &sinks) else { panic!("not either") };
-    assert!(why.contains("faults"), "{why}");
+    let why = |plan: &Plan, sinks: &[SinkMoved], was_disturbed| match Rest::new(plan, 0, &network, sinks, was_disturbed)
+        .expected
+    {
+        Expected::Either { end: End::Conflicting, why } => why,
+        other => panic!("{other}"),
+    };
+    assert!(why(&plan, &sinks, true).contains("faults"));
     let mut slow = plan.clone();
     slow.bridges[0].consumer.store_ms = 100;
-    assert!(matches!(judged(&slow, &sinks), Expected::Either { end: End::Conflicting, .. }));
+    assert!(why(&slow, &sinks, false).contains("consumer"));
     // The same moves in a thousandth of the time: nobody had to see the block that was final.
     let brief: Vec<SinkMoved> = sinks.iter().map(|moved| SinkMoved { at: moved.at / 1_000, ..*moved }).collect();
-    assert!(matches!(judged(&plan, &brief), Expected::Either { end: End::Conflicting, .. }));
+    assert!(why(&plan, &brief, false).ends_with("s only"));
+    // The time is long enough for a near node only: what is far is followed late.
+    let mut far = plan.clone();
+    far.topology.client_latency_ms = 4_000;
+    assert!(why(&far, &sinks, false).ends_with("s only"));
     // A node that is followed only when the first fails need not be followed at all.
     let mut second = plan.clone();
     second.bridges[0].nodes = vec![1, 0];
-    assert!(matches!(judged(&second, &sinks), Expected::Either { end: End::Conflicting, .. }));
+    assert!(why(&second, &sinks, false).contains("when the first fails"));
 }
 
 #[test]
@@ -104,7 +110,7 @@ fn given_a_bridge_for_another_network_when_judged_then_it_must_end_for_that_reas
     let mut plan = Scenario::Steady.plan(1, 10);
     plan.bridges[0].network = "testnet-10".to_owned();
     let (network, sinks) = run_l1(&plan);
-    let rest = Rest::new(&plan, 0, &network, &sinks);
+    let rest = Rest::new(&plan, 0, &network, &sinks, false);
     assert_eq!(rest.expected, Expected::Ends(End::WrongNetwork));
     assert_eq!(rest.expected.to_string(), "it must end because its nodes are on another network");
     let (expected, found) = (NetworkName::MAINNET, NetworkName::SIMNET);

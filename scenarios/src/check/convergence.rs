@@ -8,10 +8,16 @@
 use std::time::Duration;
 
 use bridge::{FatalError, L1Event};
-use sim::network::Network;
+use sim::{dag::BlockId, network::Network};
 
 use super::{Breach, Checker, Context, PAGE_MERGESETS};
-use crate::{oracle::outcome::{Expected, Rest}, plan::Plan};
+use crate::{
+    oracle::outcome::{Expected, Rest},
+    plan::Plan,
+};
+
+/// Round trips before the first page: connection, WebSocket, who the node is, two subscriptions, where it stands, two headers.
+const HANDSHAKE: usize = 8;
 
 /// Longest time that a simulated node takes for a request, generously.
 const LONGEST_SERVICE_TIME: Duration = Duration::from_millis(10);
@@ -49,30 +55,42 @@ impl Checker for Convergence {
 
     fn at_rest(&mut self, context: Context<'_>) -> Result<(), String> {
         let Some(Rest { expected, sink, .. }) = context.rest else { return Ok(()) };
-        let sink = context.network.store().dag().hash(*sink);
+        let hash = |block| context.network.store().dag().hash(block);
+        // A consumer without a block is at the anchor.
+        let (sink, genesis) = (hash(*sink), hash(BlockId::GENESIS));
         match (expected, &self.fatal) {
             (Expected::Ends(end) | Expected::Either { end, .. }, Some(fatal)) if end.is_told_by(fatal) => Ok(()),
             (_, Some(fatal)) => Err(format!("the bridge ended ({fatal}), but {expected}")),
-            (_, None) if context.stream_over => Err(format!("the event stream is over without a Fatal, and {expected}")),
+            (_, None) if context.stream_over => {
+                Err(format!("the event stream is over without a Fatal, and {expected}"))
+            }
             (Expected::Ends(_), None) => Err(format!("the bridge has not ended, but {expected}")),
-            (Expected::Converges | Expected::Either { .. }, None) => match context.replica.tip() {
-                Some(tip) if tip.hash == sink => Ok(()),
-                tip => Err(format!("the consumer is at {tip:?}, its node at {sink}; {expected}")),
-            },
+            (Expected::Converges | Expected::Either { .. }, None) => {
+                let (tip, index) = context.replica.tip().map_or((genesis, 0), |tip| (tip.hash, tip.index));
+                if tip == sink {
+                    return Ok(());
+                }
+                Err(format!("the consumer is at {tip} (index {index}), its node at {sink}; {expected}"))
+            }
         }
     }
 }
 
-/// Longest time after the L1 came to rest until bridge number `bridge` of `plan` has what its node has: two full rounds of
-/// whatever it may be waiting for, and the pages to fetch.
+/// Longest time after the L1 came to rest until bridge number `bridge` of `plan` has what its node has, or has ended: two
+/// full rounds of whatever it may be waiting for, and one for each of its nodes, all of which must be asked before the end;
+/// and the pages to fetch.
 pub fn liveness_bound(plan: &Plan, bridge: usize, network: &Network) -> Duration {
     let config = plan.bridge(bridge);
-    let waiting = config.request_timeout + config.connect_timeout + config.backoff_max;
+    let waiting = config.request_timeout.saturating_add(config.connect_timeout).saturating_add(config.backoff_max);
     let page_blocks = plan.parameters.mergeset_size_limit.max(1) * PAGE_MERGESETS;
     let chain_blocks = network.node(plan.bridges[bridge].nodes[0] as usize).chain().len();
     // A page may be followed by a question about the sink and its header.
-    let requests = u32::try_from(3 * (chain_blocks / page_blocks + 2)).unwrap_or(u32::MAX);
+    let requests = u32::try_from(3 * (chain_blocks / page_blocks + 2) + HANDSHAKE).unwrap_or(u32::MAX);
     // A connection's latency is at most one and a half of the mean, each way.
-    let round_trip = Duration::from_millis(3 * plan.topology.client_latency_ms) + LONGEST_SERVICE_TIME;
-    waiting * 2 + config.poll_interval * 2 + round_trip * requests
+    let ways = Duration::from_millis(plan.topology.client_latency_ms.saturating_mul(3));
+    let round_trip = ways.saturating_add(LONGEST_SERVICE_TIME);
+    let nodes = u32::try_from(config.nodes.len()).unwrap_or(u32::MAX);
+    let rounds = nodes.saturating_add(1).max(2);
+    let waiting = waiting.saturating_add(config.poll_interval).saturating_mul(rounds);
+    waiting.saturating_add(round_trip.saturating_mul(requests))
 }

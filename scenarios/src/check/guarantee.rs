@@ -9,13 +9,17 @@
 use std::time::Duration;
 
 use bridge::L1Event;
-use kaspa_hashes::Hash;
+use rustc_hash::FxHashSet;
+use sim::{block_store::BlockStore, dag::BlockId};
 
 use super::{Checker, Context};
-use crate::plan::Plan;
+use crate::{oracle, plan::Plan};
 
-/// Time for a reply to travel, for its claim to be confirmed, and for its events to be delivered, beyond the request
-/// timeout.
+/// Requests from a page to its effect: the page itself, and where it removes blocks and adds nothing heavier, the node's sink
+/// and its header.
+const REQUESTS: u32 = 3;
+
+/// Time for events to be delivered, beyond the request timeouts.
 const TRAVEL: Duration = Duration::from_secs(2);
 
 /// See the module documentation.
@@ -23,15 +27,16 @@ const TRAVEL: Duration = Duration::from_secs(2);
 pub struct Guarantee {
     /// Longest time from answer to event; `None` if the consumer takes its time.
     longest_age: Option<Duration>,
-    /// Answers before this one are over: a later one was applied.
-    oldest: usize,
+    /// The oldest answer that may still have an effect: a later one than those before it was applied.
+    chain: ChainOf,
 }
 
 impl Checker for Guarantee {
     fn new(plan: &Plan, bridge: usize) -> Self {
         let bridge = &plan.bridges[bridge];
-        let longest_age = Duration::from_millis(bridge.request_timeout_ms) + TRAVEL;
-        Self { longest_age: bridge.consumer.is_prompt().then_some(longest_age), oldest: 0 }
+        let timeout = Duration::from_millis(bridge.request_timeout_ms);
+        let longest_age = timeout.saturating_mul(REQUESTS).saturating_add(TRAVEL);
+        Self { longest_age: bridge.consumer.is_prompt().then_some(longest_age), chain: ChainOf::default() }
     }
 
     fn name(&self) -> &'static str {
@@ -48,27 +53,55 @@ impl Checker for Guarantee {
             L1Event::Reorg(reorg) => reorg.fork.hash,
             _ => return Ok(()),
         };
+        let store = context.network.store();
         let since = self.longest_age.map_or(Duration::ZERO, |age| context.now.saturating_sub(age));
-        let is_held = |at: &usize| {
+        let oldest = self.chain.answer;
+        let fits = |at: &usize| {
             let answer = &context.answers[*at];
-            answer.at >= since && context.is_on_chain_of(tip, answer.sink)
+            let tip = store.dag().id(&tip).filter(|_| answer.at >= since);
+            tip.is_some_and(|tip| self.chain.holds(*at, answer.sink, tip, store))
         };
-        match (self.oldest..context.answers.len()).find(is_held) {
-            Some(at) => {
-                self.oldest = at;
-                Ok(())
-            }
+        match (oldest..context.answers.len()).find(fits) {
+            Some(_) => Ok(()),
             None => Err(format!(
                 "no node had {tip} on its selected chain at any of the last {} chain requests that may have an effect now",
-                context.answers.len() - self.oldest
+                context.answers.len() - oldest
             )),
         }
     }
 }
 
-impl Context<'_> {
-    fn is_on_chain_of(self, tip: Hash, sink: sim::dag::BlockId) -> bool {
-        let dag = self.network.store().dag();
-        dag.id(&tip).is_some_and(|tip| dag.is_chain_ancestor(tip, sink))
+/// The selected chain of one answer's sink, walked down by selected parents as far as was asked.
+#[derive(Debug, Default)]
+struct ChainOf {
+    /// Number of the answer.
+    answer: usize,
+    /// The last block walked to; `None` before the first question.
+    lowest: Option<BlockId>,
+    blocks: FxHashSet<BlockId>,
+}
+
+impl ChainOf {
+    /// Whether `block` is on the chain of `sink`, the sink of answer number `answer`. Leaves the answer asked before.
+    fn holds(&mut self, answer: usize, sink: BlockId, block: BlockId, store: &BlockStore) -> bool {
+        let mut lowest = match self.lowest {
+            Some(lowest) if self.answer == answer => lowest,
+            _ => {
+                self.answer = answer;
+                self.blocks.clear();
+                self.blocks.insert(sink);
+                sink
+            }
+        };
+        let blue_score = |block: BlockId| store.block(block).header.blue_score;
+        // Blue scores rise along a chain: below the score of `block` it cannot be.
+        while blue_score(lowest) > blue_score(block)
+            && let Some(parent) = oracle::selected_parent(store, lowest)
+        {
+            self.blocks.insert(parent);
+            lowest = parent;
+        }
+        self.lowest = Some(lowest);
+        self.blocks.contains(&block)
     }
 }

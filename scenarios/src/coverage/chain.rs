@@ -7,14 +7,10 @@ use kaspa_hashes::Hash;
 use sim::dag::BlockId;
 
 use super::{Coverage, Point};
-use crate::check::Context;
+use crate::check::{Context, PAGE_MERGESETS};
 
 /// Blocks that the deepest reorg of calm weather does not remove.
 const DEEP: usize = 20;
-
-/// A page merges at most this many times the mergeset size limit of blocks (`rpc/service/src/service.rs` of rusty-kaspa
-/// 2.1.0, `get_virtual_chain_from_block_v2_call`).
-const PAGE_MERGESETS: usize = 10;
 
 /// See the module documentation.
 #[derive(Debug, Default)]
@@ -74,14 +70,18 @@ impl Chain {
             return;
         }
         let (Some(answer), dag) = (context.answers.last(), context.network.store().dag()) else { return };
-        let (Some(base), Some(tip)) = (dag.id(&base), dag.id(&tip)) else { return };
+        // The oracle stands on the new tip, but for one that no DAG has.
+        let new_tip = context.oracle.tip().id;
+        if dag.hash(new_tip) != tip {
+            return;
+        }
         if self.answers != context.answers.len() {
             self.answers = context.answers.len();
-            if is_beyond_a_page(base, answer.sink, context) {
+            if dag.id(&base).is_some_and(|base| is_beyond_a_page(base, answer.sink, context)) {
                 coverage.hit(Point::SeveralPages);
             }
         }
-        let is_stale = !dag.is_chain_ancestor(tip, context.network.node(answer.node as usize).sink());
+        let is_stale = !dag.is_chain_ancestor(new_tip, context.network.node(answer.node as usize).sink());
         if is_stale && self.stale_at.replace(context.now) != Some(context.now) {
             coverage.hit(Point::StalePage);
         }

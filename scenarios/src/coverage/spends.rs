@@ -43,7 +43,12 @@ impl Spends {
                     for transaction in &tip.accepted {
                         self.on_accepted(*transaction, tip.id, store, coverage);
                     }
-                    self.look_at_left_out(tip.id, store, coverage);
+                    let merged = store.dag().mergeset(tip.id).map(|merged| store.block(merged).transactions.len());
+                    let offered: usize = merged.map(|with_coinbase| with_coinbase.saturating_sub(1)).sum();
+                    // One coinbase is accepted, the selected parent's.
+                    if offered + 1 > tip.accepted.len() {
+                        self.look_at_left_out(tip.id, store, coverage);
+                    }
                 }
             }
             L1Event::Finalized { block, .. } if self.last.len() >= 2 * self.kept.max(FEW) => {

@@ -12,9 +12,12 @@ use sim::{block_store::BlockStore, dag::BlockId, network::Network, world::SinkMo
 use super::{heaviest_known, selected_parent};
 use crate::plan::{Plan, SIMULATED_NETWORK};
 
-/// Longest time after which a bridge that nothing disturbs has what its node has: the poll interval and some round trips,
-/// generously.
-const UNDISTURBED_LAG: Duration = Duration::from_secs(5);
+/// Round trips after which a bridge that nothing disturbs has what its node has: connection, handshake, who the node is,
+/// subscriptions, where it stands, a page or two; generously.
+const ROUND_TRIPS: u32 = 16;
+
+/// Time for the nodes' work in the meantime, generously.
+const SERVICE_TIME: Duration = Duration::from_secs(5);
 
 /// The truth at the end of a run, for one bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +88,9 @@ impl fmt::Display for Expected {
 }
 
 impl Rest {
-    /// The truth for bridge number `bridge`; `sinks` is every move of the sinks of followed nodes, oldest first.
-    pub fn new(plan: &Plan, bridge: usize, network: &Network, sinks: &[SinkMoved]) -> Self {
+    /// The truth for bridge number `bridge`. `sinks` is every move of the sinks of followed nodes, oldest first;
+    /// `was_disturbed` tells whether a fault struck the bridge.
+    pub fn new(plan: &Plan, bridge: usize, network: &Network, sinks: &[SinkMoved], was_disturbed: bool) -> Self {
         let planned = &plan.bridges[bridge];
         let sink = heaviest_known(network, planned.nodes[0] as usize);
         if planned.network != SIMULATED_NETWORK {
@@ -94,22 +98,30 @@ impl Rest {
             return Self { sink, expected, finality_conflicts: 0, deepest_lost_branch: 0 };
         }
         let lost = LostBranches::find(plan, &planned.nodes, network.store(), sink, sinks);
-        let is_disturbed = plan.faults.iter().any(|fault| fault.bridge as usize == bridge);
-        let expected = match lost.conflicts {
-            0 => Expected::Converges,
-            _ if !is_disturbed && planned.consumer.is_prompt() && lost.longest >= UNDISTURBED_LAG => {
-                Expected::Ends(End::Conflicting)
+        let lag = undisturbed_lag(plan, bridge);
+        let either = |why: String| Expected::Either { end: End::Conflicting, why };
+        let expected = match lost {
+            LostBranches { conflicts: 0, .. } => Expected::Converges,
+            _ if was_disturbed => either("faults may have kept it from the block that was final".to_owned()),
+            _ if !planned.consumer.is_prompt() => either("its consumer may have kept it from that block".to_owned()),
+            LostBranches { longest: None, .. } => {
+                either("only a node that it follows when the first fails had that block as final".to_owned())
             }
-            _ => Expected::Either {
-                end: End::Conflicting,
-                why: match is_disturbed {
-                    true => "faults may have kept it from the block that was final".to_owned(),
-                    false => format!("the block was final for {:?} only, or the consumer was slow", lost.longest),
-                },
-            },
+            LostBranches { longest: Some(longest), .. } if longest < lag => {
+                either(format!("its node had that block as final for {longest:?} only"))
+            }
+            LostBranches { .. } => Expected::Ends(End::Conflicting),
         };
         Self { sink, expected, finality_conflicts: lost.conflicts, deepest_lost_branch: lost.deepest }
     }
+}
+
+/// Longest time after which a bridge that nothing disturbs has what its node has.
+fn undisturbed_lag(plan: &Plan, bridge: usize) -> Duration {
+    // A connection's latency is at most one and a half of the mean, each way.
+    let round_trip = Duration::from_millis(plan.topology.client_latency_ms.saturating_mul(3));
+    let poll = Duration::from_millis(plan.bridges[bridge].poll_interval_ms);
+    round_trip.saturating_mul(ROUND_TRIPS).saturating_add(poll).saturating_add(SERVICE_TIME)
 }
 
 /// What the followed nodes held and left again.
@@ -117,7 +129,7 @@ struct LostBranches {
     /// How often a branch was left on which something was final.
     conflicts: u64,
     /// Longest time for which the preferred node, the only one that is certain to be followed, held such a branch.
-    longest: Duration,
+    longest: Option<Duration>,
     /// Blue score of the deepest branch, final or not.
     deepest: u64,
 }
@@ -125,7 +137,7 @@ struct LostBranches {
 impl LostBranches {
     fn find(plan: &Plan, nodes: &[u32], store: &BlockStore, sink: BlockId, sinks: &[SinkMoved]) -> Self {
         let mut branches = Branches::new(store, sink);
-        let mut lost = Self { conflicts: 0, longest: Duration::ZERO, deepest: 0 };
+        let mut lost = Self { conflicts: 0, longest: None, deepest: 0 };
         for (position, node) in nodes.iter().enumerate() {
             let mut since = None;
             for moved in sinks.iter().filter(|moved| moved.node == *node) {
@@ -136,7 +148,8 @@ impl LostBranches {
                     (Some(began), false) => {
                         lost.conflicts += 1;
                         since = None;
-                        lost.longest = if position == 0 { lost.longest.max(moved.at - began) } else { lost.longest };
+                        lost.longest =
+                            if position == 0 { lost.longest.max(Some(moved.at - began)) } else { lost.longest };
                     }
                     _ => {}
                 }

@@ -8,6 +8,7 @@ use std::{
 
 use bridge::{L1Bridge, L1Event};
 use sim::{
+    dag::BlockId,
     trace::Record,
     world::{
         World,
@@ -72,13 +73,16 @@ impl Follower {
     pub(super) fn is_settled(&self, world: &World) -> bool {
         let state = self.state.borrow();
         let network = world.network();
+        let dag = network.store().dag();
         let sink = network.node(state.bridge.nodes[0] as usize).sink();
-        state.stream_over || state.replica.tip().map(|tip| tip.hash) == Some(network.store().dag().hash(sink))
+        // A consumer without a block is at the anchor.
+        let tip = state.replica.tip().map_or(dag.hash(BlockId::GENESIS), |tip| tip.hash);
+        state.stream_over || tip == dag.hash(sink)
     }
 
     /// What must hold when nothing more comes.
-    pub(super) fn check_at_rest(&self, world: &World, plan: &Plan) -> Result<(), Failure> {
-        self.state.borrow_mut().check_at_rest(world, plan)
+    pub(super) fn check_at_rest(&self, world: &World, plan: &Plan, was_disturbed: bool) -> Result<(), Failure> {
+        self.state.borrow_mut().check_at_rest(world, plan, was_disturbed)
     }
 
     pub(super) fn state(&self) -> Ref<'_, State> {
@@ -134,10 +138,10 @@ impl State {
         Ok(())
     }
 
-    fn check_at_rest(&mut self, world: &World, plan: &Plan) -> Result<(), Failure> {
+    fn check_at_rest(&mut self, world: &World, plan: &Plan, was_disturbed: bool) -> Result<(), Failure> {
         let rest = {
             let (network, sinks) = (world.network(), world.sinks());
-            let rest = Rest::new(plan, self.number, &network, &sinks);
+            let rest = Rest::new(plan, self.number, &network, &sinks, was_disturbed);
             // A bridge that ended keeps the chain that it had.
             if !self.replica.ended {
                 self.oracle.go_to(network.store(), rest.sink);
@@ -244,8 +248,10 @@ impl Consumer {
             }
             if let Some(emitted) = emitted {
                 (batch.events, batch.emitted) = (batch.events + 1, emitted);
-                if !consumer.is_prompt() && self.world.executor().now() < self.hurries_from {
-                    self.world.executor().sleep(Duration::from_millis(consumer.store_ms)).await;
+                let executor = self.world.executor();
+                if !consumer.is_prompt() && executor.now() < self.hurries_from {
+                    let stored_at = executor.now().saturating_add(Duration::from_millis(consumer.store_ms));
+                    executor.sleep_until(stored_at.min(self.hurries_from)).await;
                 }
                 if batch.events >= consumer.acknowledge_every {
                     self.acknowledge(std::mem::take(&mut batch));

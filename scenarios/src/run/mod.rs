@@ -93,7 +93,7 @@ async fn simulate(executor: Executor, plan: Plan, trace_to: Option<Sender<Entry>
     taps.resize_with(plan.bridges.len(), || Box::new(Untouched));
     let start = |(number, tap)| Follower::start(&world, &plan, number, tap, &first_failure);
     let followers: Vec<Follower> = taps.into_iter().enumerate().map(start).collect();
-    let ended = drive(&executor, &world, &followers, &plan, &first_failure).await;
+    let ended = drive(&executor, &world, &followers, &plan, &struck, &first_failure).await;
     let (figures, coverage) = (figures(&world, &followers, &struck), coverage(&followers));
     let verdict = match (ended, plan.scenario()) {
         (Err(failure), _) => match failure.breach {
@@ -115,6 +115,7 @@ async fn drive(
     world: &World,
     followers: &[Follower],
     plan: &Plan,
+    struck: &RefCell<Vec<Struck>>,
     first_failure: &FirstFailure,
 ) -> Result<(), Failure> {
     first_failure.or_at(executor, plan.storm()).await?;
@@ -127,19 +128,22 @@ async fn drive(
     }
     let rest = executor.now();
     for (number, follower) in followers.iter().enumerate() {
-        let deadline = rest + convergence::liveness_bound(plan, number, &world.network());
+        let deadline = rest.saturating_add(convergence::liveness_bound(plan, number, &world.network()));
         while !follower.is_settled(world) && executor.now() < deadline {
             first_failure.or_at(executor, executor.now() + ARRIVAL_CHECK_INTERVAL).await?;
         }
     }
     // Whatever else comes must leave the consumers where they are.
     first_failure.or_at(executor, executor.now() + SETTLING_TIME).await?;
-    followers.iter().try_for_each(|follower| follower.check_at_rest(world, plan))
+    followers.iter().enumerate().try_for_each(|(number, follower)| {
+        let was_disturbed = struck.borrow().iter().any(|fault| fault.bridge as usize == number);
+        follower.check_at_rest(world, plan, was_disturbed)
+    })
 }
 
 fn figures(world: &World, followers: &[Follower], struck: &RefCell<Vec<Struck>>) -> Figures {
     let struck = struck.borrow();
-    let lost_replies = struck.iter().filter(|fault| fault.loses_reply).count() as u64;
+    let lost_replies = struck.iter().filter(|fault| fault.bridge == 0 && fault.loses_reply).count() as u64;
     let first = followers[0].state();
     let replica = first.replica();
     Figures {

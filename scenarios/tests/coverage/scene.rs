@@ -161,7 +161,7 @@ pub struct Halves {
 /// Both after 80 s.
 pub fn halves(workload: WorkloadConfig) -> Halves {
     let config = NetworkConfig {
-        seed: 1,
+        seed: 2,
         parameters: ParameterSet::storm(),
         hash_shares: vec![1; 4],
         mean_delay: Duration::from_millis(500),

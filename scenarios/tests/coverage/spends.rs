@@ -2,9 +2,9 @@
 
 use scenarios::{
     coverage::{Coverage, Point},
-    oracle::Walk,
+    oracle::{self, Walk},
 };
-use sim::{acceptance::TransactionIndex, dag::BlockId, workload::WorkloadConfig};
+use sim::{acceptance::TransactionIndex, block_store::BlockStore, dag::BlockId, workload::WorkloadConfig};
 
 use crate::scene::{Halves, Scene, halves};
 
@@ -29,59 +29,53 @@ impl SpendCounts {
 
     /// What should be counted when the left chain is delivered, removed down to the fork, and the right one follows.
     fn expected(halves: &Halves) -> Self {
-        let (left, right) = (Accepted::on(halves, &halves.left), Accepted::on(halves, &halves.right));
-        let height = halves.height_of_fork();
+        let (store, height) = (halves.network.store(), halves.height_of_fork());
         let mut counts = Self::default();
-        left.count_left_out(halves, 0, &mut counts);
-        right.count_left_out(halves, height, &mut counts);
-        for (_, by) in right.spends.iter().filter(|(at, _)| *at >= height) {
-            let lost = |(at, other): &&(usize, TransactionIndex)| *at >= height && halves.share_input(*other, *by);
-            counts.moves += u64::from(left.spends.iter().filter(lost).any(|(_, other)| other == by));
-            counts.replaces += u64::from(left.spends.iter().filter(lost).any(|(_, other)| other != by));
+        let mut walk = Walk::new();
+        for block in halves.left.iter().chain(&halves.right[height..]) {
+            walk.go_to(store, *block);
+            counts.count_left_out(store, &walk);
+        }
+        let accepted_above_fork = |chain: &[BlockId]| -> Vec<TransactionIndex> {
+            let mut walk = Walk::new();
+            walk.go_to(store, *chain.last().expect("the chain has blocks"));
+            walk.path()[height + 1..].iter().flat_map(|block| block.accepted.clone()).collect()
+        };
+        let lost = accepted_above_fork(&halves.left);
+        for by in accepted_above_fork(&halves.right) {
+            let before = || lost.iter().filter(|before| share_input(store, **before, by));
+            counts.moves += u64::from(before().any(|before| *before == by));
+            counts.replaces += u64::from(before().any(|before| *before != by));
         }
         counts
     }
-}
 
-/// Every acceptance on a chain, with the position of the chain block.
-struct Accepted<'a> {
-    chain: &'a [BlockId],
-    spends: Vec<(usize, TransactionIndex)>,
-}
-
-impl<'a> Accepted<'a> {
-    fn on(halves: &Halves, chain: &'a [BlockId]) -> Self {
-        let mut walk = Walk::new();
-        walk.go_to(halves.network.store(), *chain.last().expect("the chain has blocks"));
-        let blocks = walk.path()[1..].iter().enumerate();
-        let spends = blocks.flat_map(|(at, block)| block.accepted.iter().map(move |&accepted| (at, accepted)));
-        Self { chain, spends: spends.collect() }
-    }
-
-    fn count_left_out(&self, halves: &Halves, from: usize, counts: &mut SpendCounts) {
-        let store = halves.network.store();
-        for (at, &block) in self.chain.iter().enumerate().skip(from) {
-            let merged = store.dag().mergeset(block).flat_map(|merged| store.block(merged).transactions.iter().skip(1));
-            for &transaction in merged {
-                let so_far = || self.spends.iter().filter(|(accepted_at, _)| *accepted_at <= at);
-                match so_far().find(|(_, accepted)| *accepted == transaction) {
-                    Some((accepted_at, _)) => counts.repeats_left_out += u64::from(*accepted_at < at),
-                    None => {
-                        let is_held = so_far().any(|(_, accepted)| halves.share_input(*accepted, transaction));
-                        counts.rivals_left_out += u64::from(is_held);
-                    }
+    /// What the tip of the walk merges and leaves out.
+    fn count_left_out(&mut self, store: &BlockStore, walk: &Walk) {
+        let accepted: Vec<TransactionIndex> =
+            walk.path().iter().flat_map(|block| block.accepted.iter().copied()).collect();
+        let now = &walk.tip().accepted;
+        for merged in store.dag().mergeset(walk.tip().id) {
+            // The coinbase comes first in every block.
+            for transaction in store.block(merged).transactions.iter().skip(1) {
+                if now.contains(transaction) {
+                    continue;
                 }
+                let is_repeat = accepted.contains(transaction);
+                let has_rival = || accepted.iter().any(|accepted| share_input(store, *accepted, *transaction));
+                self.repeats_left_out += u64::from(is_repeat);
+                self.rivals_left_out += u64::from(!is_repeat && has_rival());
             }
         }
     }
 }
 
-impl Halves {
-    fn share_input(&self, a: TransactionIndex, b: TransactionIndex) -> bool {
-        let inputs = |of| self.network.store().transaction(of).transaction.inputs.iter();
-        inputs(a).any(|a| inputs(b).any(|b| a.previous_outpoint == b.previous_outpoint))
-    }
+fn share_input(store: &BlockStore, a: TransactionIndex, b: TransactionIndex) -> bool {
+    let inputs = |of| store.transaction(of).transaction.inputs.iter();
+    inputs(a).any(|a| inputs(b).any(|b| a.previous_outpoint == b.previous_outpoint))
+}
 
+impl Halves {
     /// The left chain, then the right one instead.
     fn tell_both(&self) -> Coverage {
         let mut scene = Scene::new(&self.network);
@@ -106,6 +100,38 @@ fn given_rivals_and_repeats_on_two_branches_when_one_replaces_the_other_then_wha
     assert_eq!(counts, SpendCounts::expected(&halves));
     let SpendCounts { moves, replaces, rivals_left_out, repeats_left_out } = counts;
     assert!([moves, replaces, rivals_left_out, repeats_left_out].iter().all(|count| *count > 0));
+}
+
+#[test]
+fn given_rivals_when_the_tip_jumps_between_many_branches_then_only_those_left_out_on_the_present_one_are_counted() {
+    let halves = halves(RIVALS);
+    let store = halves.network.store();
+    let (mut scene, mut walk, mut expected) = (Scene::new(&halves.network), Walk::new(), SpendCounts::default());
+    let mut tip = BlockId::GENESIS;
+    for next in (1..store.block_count() as u32).map(BlockId) {
+        let fork = oracle::fork(store, tip, next);
+        match chain_between(store, fork, tip).len() {
+            0 => {}
+            removed => scene.remove(removed),
+        }
+        for block in chain_between(store, fork, next) {
+            scene.add_real(block);
+            walk.go_to(store, block);
+            expected.count_left_out(store, &walk);
+        }
+        tip = next;
+    }
+    let counts = SpendCounts::of(&scene.coverage);
+    let left_out = |counts: &SpendCounts| (counts.rivals_left_out, counts.repeats_left_out);
+    assert_eq!(left_out(&counts), left_out(&expected));
+}
+
+/// The selected chain above `low` up to `high`, oldest first.
+fn chain_between(store: &BlockStore, low: BlockId, high: BlockId) -> Vec<BlockId> {
+    let below = |&block: &BlockId| oracle::selected_parent(store, block);
+    let mut chain: Vec<BlockId> = std::iter::successors(Some(high), below).take_while(|&block| block != low).collect();
+    chain.reverse();
+    chain
 }
 
 #[test]
