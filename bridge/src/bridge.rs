@@ -6,9 +6,10 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 
 use crate::{
+    checkpoint::Checkpoint,
     client::{self, Clock, Transport},
     config::{Config, ConfigError, NodeUrl},
-    event::L1Event,
+    event::{ChainRef, L1Event},
     follower::Follower,
     queue::Shared,
 };
@@ -30,10 +31,24 @@ impl L1Bridge {
     /// # Panics
     /// Outside a tokio runtime, as `tokio::spawn` does.
     pub fn start(config: Config) -> Result<Self, ConfigError> {
-        let (bridge, client) = Self::with(config, TcpTransport, TokioClock::new())?;
-        #[expect(clippy::disallowed_methods, reason = "the one task of a live bridge")]
-        tokio::spawn(client);
-        Ok(bridge)
+        Ok(Self::spawn(Self::with(config, TcpTransport, TokioClock::new())?))
+    }
+
+    /// As [`start`](Self::start), for a consumer with history: goes on after the last event whose effects are in
+    /// `checkpoint`. `window` is what the consumer stored of the chain from the checkpoint's root to its tip, root first.
+    ///
+    /// The next numbered event has the checkpoint's sequence plus one; if the tip left the chain meanwhile, it is a
+    /// `Reorg`. [`Config::start`] is not looked at: no anchor is chosen. A root with index 0 is taken as not final until
+    /// the tip is the finality depth above it.
+    ///
+    /// # Errors
+    /// Settings with which it cannot start, a checkpoint of another network, or a window that is not the checkpoint's
+    /// chain; nothing was spawned then.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, as `tokio::spawn` does.
+    pub fn resume(config: Config, checkpoint: &Checkpoint, window: &[ChainRef]) -> Result<Self, ConfigError> {
+        Ok(Self::spawn(Self::resume_with(config, TcpTransport, TokioClock::new(), checkpoint, window)?))
     }
 
     /// A bridge over any transport and clock, with the future that drives it. The caller runs that future; when it is
@@ -46,11 +61,28 @@ impl L1Bridge {
         transport: T,
         clock: C,
     ) -> Result<(Self, impl Future<Output = ()> + use<T, C>), ConfigError> {
-        let follower = Follower::new(config)?;
-        let shared = Arc::new(Shared::default());
-        let bridge = Self { shared: Arc::clone(&shared), delivered: 0 };
-        let stream = EventStream(shared);
-        Ok((bridge, async move { client::run(follower, &stream.0, transport, clock).await }))
+        Ok(Self::around(Follower::new(config)?, 0, transport, clock))
+    }
+
+    /// [`resume`](Self::resume) over any transport and clock, as [`with`](Self::with) is [`start`](Self::start).
+    ///
+    /// # Errors
+    /// Those of [`resume`](Self::resume).
+    pub fn resume_with<T: Transport, C: Clock>(
+        config: Config,
+        transport: T,
+        clock: C,
+        checkpoint: &Checkpoint,
+        window: &[ChainRef],
+    ) -> Result<(Self, impl Future<Output = ()> + use<T, C>), ConfigError> {
+        let follower = Follower::resume(config, checkpoint, window)?;
+        Ok(Self::around(follower, checkpoint.sequence(), transport, clock))
+    }
+
+    /// The block on which the first numbered event of this bridge builds; known before that event is delivered. It begins
+    /// the consumer's [`Window`](crate::Window).
+    pub fn anchor(&self) -> Option<ChainRef> {
+        self.shared.anchor()
     }
 
     /// The next event; `None` after the last one. Cancel safe.
@@ -95,6 +127,24 @@ impl L1Bridge {
     /// Asks the bridge to stop: it closes its session, and the stream ends after the events already queued.
     pub fn shutdown(&self) {
         self.shared.shut_down();
+    }
+
+    fn around<T: Transport, C: Clock>(
+        follower: Follower,
+        delivered: u64,
+        transport: T,
+        clock: C,
+    ) -> (Self, impl Future<Output = ()> + use<T, C>) {
+        let shared = Arc::new(Shared::default());
+        let bridge = Self { shared: Arc::clone(&shared), delivered };
+        let stream = EventStream(shared);
+        (bridge, async move { client::run(follower, &stream.0, transport, clock).await })
+    }
+
+    fn spawn((bridge, client): (Self, impl Future<Output = ()> + Send + 'static)) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one task of a live bridge")]
+        tokio::spawn(client);
+        bridge
     }
 
     fn note(&mut self, event: &L1Event) {

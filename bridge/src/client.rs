@@ -71,7 +71,13 @@ pub(crate) async fn run<T: Transport, C: Clock>(mut follower: Follower, shared: 
                     session = number;
                     socket = Socket::Connecting(Box::pin(open(transport.connect(&node), node, limit_bytes)));
                 }
-                Output::Event(event) => shared.push(event),
+                Output::Event(event) => {
+                    // From the first numbered event on, the anchor stays.
+                    if let (Some(_), Some(anchor)) = (event.sequence(), follower.anchor()) {
+                        shared.set_anchor(anchor);
+                    }
+                    shared.push(event);
+                }
                 Output::Finished => return,
                 Output::Send { bytes, .. } => socket.send(bytes),
                 Output::WakeAt(deadline) => alarm.set(deadline, |at| clock.sleep_until(at)),

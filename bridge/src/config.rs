@@ -6,7 +6,10 @@ use kaspa_hashes::Hash;
 use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::Uri;
 
-use crate::wire::{Network, NetworkKind};
+use crate::{
+    window::WindowError,
+    wire::{Network, NetworkKind},
+};
 
 /// Finality depth, in blue score, of the public 10 blocks per second networks: 12 hours of blocks
 /// (`kaspa_consensus_core::config::bps::Bps::<10>::finality_depth`).
@@ -25,7 +28,7 @@ pub struct Config {
     /// Blue score distance from the tip at which a chain block is final. No RPC tells it, so it must be given for
     /// networks other than mainnet and testnet.
     pub finality_depth: Option<u64>,
-    /// Where a bridge without history begins.
+    /// Where a bridge without history begins. One that resumes goes on from its checkpoint.
     pub start: StartAt,
     /// Chain blocks are delivered once the sink's blue score exceeds theirs by more than this; 0 follows the sink.
     pub confirmations: u64,
@@ -223,6 +226,14 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: UrlProblem,
     },
+    /// The checkpoint is of another network.
+    #[error("the checkpoint is of {found}, the configured network is {configured}")]
+    CheckpointNetwork {
+        /// The configured network.
+        configured: Network,
+        /// The network of the checkpoint.
+        found: Network,
+    },
     /// No RPC tells the finality depth of this network.
     #[error("the finality depth of {network} is not known: set finality_depth to the network's own value")]
     FinalityDepthUnknown {
@@ -240,6 +251,9 @@ pub enum ConfigError {
         /// The longest interval that is accepted.
         longest: Duration,
     },
+    /// The window given with a checkpoint is not the checkpoint's chain.
+    #[error("cannot resume: {0}")]
+    Window(#[from] WindowError),
     /// A value that must not be zero.
     #[error("{field} must not be zero")]
     Zero {

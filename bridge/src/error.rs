@@ -128,13 +128,24 @@ pub enum RejectReason {
         /// Its words, classified.
         error: RemoteError,
     },
+    /// The node's chain is heavier than ours and it serves history from no block of ours: all of them are below its
+    /// pruning point, or on branches that left its chain below it.
+    #[error(
+        "it has pruned all of our chain that it shared: its pruning point {pruning_point} is above our root {root}"
+    )]
+    Pruned {
+        /// Our root.
+        root: Hash,
+        /// The node's pruning point.
+        pruning_point: Hash,
+    },
     /// The node's consensus is being replaced.
     #[error("its consensus is being reset")]
     Resetting,
-    /// The node does not serve the chain from our tip: it was pruned there, or it never had it.
+    /// The node does not serve the chain from the anchor that it had named. Nothing was announced yet: another is chosen.
     #[error("it does not serve our tip {tip}: {error}")]
     TipRefused {
-        /// Our tip.
+        /// Our tip, which is the anchor.
         tip: Hash,
         /// Its words, classified.
         error: RemoteError,
@@ -166,7 +177,10 @@ pub enum RejectReason {
 impl RejectReason {
     /// True if waiting does not mend it; a bridge all of whose nodes are rejected so ends with `Fatal`.
     pub fn is_terminal(&self) -> bool {
-        matches!(self, Self::Conflicting { .. } | Self::WrongApiVersion { .. } | Self::WrongNetwork { .. })
+        matches!(
+            self,
+            Self::Conflicting { .. } | Self::Pruned { .. } | Self::WrongApiVersion { .. } | Self::WrongNetwork { .. }
+        )
     }
 }
 

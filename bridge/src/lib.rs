@@ -32,15 +32,58 @@
 //!   the block at which the bridge began. If that was not the pruning point it is final only when the tip is
 //!   [`Config::finality_depth`] above it; a node whose heavier chain leaves ours below it before that is refused as
 //!   [`RejectReason::AnchorLeft`] and asked again for ever ([`StartAt::Sink`] says what that means).
+//! - A reorg that happened while the consumer was away is told after the resume like any other. If the node does not know
+//!   our tip any more, the fork is found at the newest older block of ours that it serves.
 //! - Notifications are hints. What is applied is what the node answers when asked for the chain from our own tip, so
 //!   lost, repeated, reordered and empty notifications change nothing.
 //! - Every lost connection is retried for ever, with growing pauses, and subscribed anew. [`L1Event::Fatal`] comes only
 //!   when no configured node can ever be followed.
 //! - While the consumer does not acknowledge, at most [`Config::high_water_mark`] events and one page wait in memory.
 //!
+//! # Stop and go on
+//!
+//! A [`Checkpoint`] says where a consumer stands. It belongs into the same transaction as the effects of the event, and
+//! so does what the event changed in the references to the chain from root to tip, the [`Window`]: a consumer with a
+//! database inserts, deletes and looks them up there ([`Checkpoint::new`]), a small one stores the whole. What is stored
+//! but was not acknowledged does not come again, and nothing is left out.
+//!
+//! ```no_run
+//! # use bridge::{Checkpoint, ChainRef, Config, L1Bridge, L1Event, Window, wire::Network};
+//! /// What the consumer has on disk.
+//! trait Store {
+//!     /// The checkpoint's bytes and the blocks of the window, if anything was stored yet.
+//!     fn load(&self) -> Option<(Vec<u8>, Vec<ChainRef>)>;
+//!     /// Applies the event to the consumer's own state and stores all of it in one transaction.
+//!     fn commit(&mut self, event: &L1Event, checkpoint: &[u8], window: &Window);
+//! }
+//!
+//! async fn follow(config: Config, store: &mut impl Store) -> Result<(), Box<dyn std::error::Error>> {
+//!     let network = config.network;
+//!     let (mut bridge, mut window) = match store.load() {
+//!         None => (L1Bridge::start(config)?, None),
+//!         Some((bytes, blocks)) => {
+//!             let checkpoint = Checkpoint::decode(&bytes)?;
+//!             let bridge = L1Bridge::resume(config, &checkpoint, &blocks)?;
+//!             (bridge, Some(Window::restored(&checkpoint, blocks)?))
+//!         }
+//!     };
+//!     while let Some(event) = bridge.next().await {
+//!         let Some(sequence) = event.sequence() else { continue };
+//!         if window.is_none() {
+//!             window = bridge.anchor().map(Window::new);
+//!         }
+//!         let Some(window) = &mut window else { continue };
+//!         window.apply(&event)?;
+//!         store.commit(&event, &window.checkpoint(network)?.encode(), window);
+//!         bridge.ack(sequence)?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # What it does not do yet
 //!
-//! Resume from a stored checkpoint, `wss://`, filters, and pages at lower verbosity.
+//! `wss://`, filters, pages at lower verbosity, and a resume without the references from root to tip.
 //!
 //! Proof of work is not checked, nor whether a header's blue work fits its blue score and target: a node can invent a
 //! chain, and make it as heavy as it likes. Blue work and blue score must rise, and blue score by no more than a mergeset
@@ -55,9 +98,11 @@
 //! | `chain`, `page` | the followed chain; a page checked against it |
 //! | `client`, `queue`, `bridge` | the async shell, the hand-over, the consumer's handle |
 //! | `config`, `event`, `error` | what goes in and what comes out |
+//! | `checkpoint`, `window` | what a consumer stores, and a later bridge goes on from |
 
 mod bridge;
 mod chain;
+mod checkpoint;
 mod client;
 mod config;
 mod error;
@@ -65,10 +110,13 @@ mod event;
 pub mod follower;
 mod page;
 mod queue;
+mod window;
 pub mod wire;
 
 pub use bridge::{AckError, L1Bridge};
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use client::{Clock, Transport};
 pub use config::{Config, ConfigError, NodeUrl, PUBLIC_NETWORK_FINALITY_DEPTH, StartAt, UrlProblem};
 pub use error::{DisconnectReason, FatalError, RejectReason, RemoteError, Violation};
 pub use event::{AcceptedTransaction, BlockAdded, ChainRef, L1Event, Reorg};
+pub use window::{Window, WindowError};

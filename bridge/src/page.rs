@@ -37,27 +37,48 @@ pub(crate) struct VerifiedBlock {
 pub(crate) enum PageCheck {
     /// The page extends our chain, perhaps after a removal within the view.
     Verified(VerifiedPage),
+    /// The page ends within our chain, this far below the tip: what the node has above it is still to be asked.
+    WithinOurs {
+        /// Number of our blocks above its last one.
+        depth: usize,
+    },
     /// The page removes our root: nothing of it may be applied.
     RemovesRoot,
 }
 
-/// Checks `page`, the answer for our tip at Full verbosity.
-pub(crate) fn check(page: &ChainPage<'_>, view: &ChainView) -> Result<PageCheck, Violation> {
+/// Checks `page`, the answer at Full verbosity for our block `depth` below the tip.
+pub(crate) fn check(page: &ChainPage<'_>, view: &ChainView, depth: usize) -> Result<PageCheck, Violation> {
     let (added, blocks) = (page.added.len(), page.blocks().len());
     if added != blocks {
         return Err(Violation::BlockCount { added, blocks });
     }
-    let fork = view.below_tip(page.removed.len());
-    let (false, Some(mut parent)) = (removes_root(page.removed, view)?, fork) else {
+    let common = common_blocks(page, view, depth);
+    let above_fork = depth.saturating_add(page.removed.len()) - common;
+    let fork = view.below_tip(above_fork);
+    let (false, Some(mut parent)) = (removes_root(page.removed, view, depth)?, fork) else {
         return Ok(PageCheck::RemovesRoot);
     };
-    let mut verified = Vec::with_capacity(added);
-    for (announced, block) in page.added.iter().zip(page.blocks()) {
+    if common > 0 && common == added && above_fork > 0 {
+        return Ok(PageCheck::WithinOurs { depth: above_fork });
+    }
+    let mut verified = Vec::with_capacity(added - common);
+    for (announced, block) in page.added.iter().zip(page.blocks()).skip(common) {
         let block = check_block(announced, block, parent)?;
         parent = block.record;
         verified.push(block);
     }
-    Ok(PageCheck::Verified(VerifiedPage { removed: page.removed.to_vec(), added: verified }))
+    let removed = (0..above_fork).filter_map(|depth| view.below_tip(depth)).map(|record| record.hash).collect();
+    Ok(PageCheck::Verified(VerifiedPage { removed, added: verified }))
+}
+
+/// How many of the first added blocks are the ones that our chain has there: at most `depth`, and none after a removal,
+/// whose blocks these would be.
+fn common_blocks(page: &ChainPage<'_>, view: &ChainView, depth: usize) -> usize {
+    if !page.removed.is_empty() {
+        return 0;
+    }
+    let ours = (0..depth).rev().map_while(|depth| view.below_tip(depth));
+    page.added.iter().zip(ours).take_while(|(added, ours)| *added == ours.hash).count()
 }
 
 /// The chain record of a header that was fetched by hash.
@@ -70,17 +91,17 @@ pub(crate) fn check_header(asked: Hash, header: &wire::Header<'_>) -> Result<Cha
     chain_record(asked, header)
 }
 
-/// Whether the list, which must name our chain from the tip down, reaches our root.
-fn removes_root(removed: HashList<'_>, view: &ChainView) -> Result<bool, Violation> {
+/// Whether the list, which must name our chain downwards from the block `depth` below the tip, reaches our root.
+fn removes_root(removed: HashList<'_>, view: &ChainView, depth: usize) -> Result<bool, Violation> {
     for (position, found) in removed.iter().enumerate() {
-        match view.below_tip(position) {
+        match view.below_tip(depth.saturating_add(position)) {
             Some(ours) if ours.hash == found => {}
             Some(ours) => return Err(Violation::RemovedNotOurs { position, found, expected: ours.hash }),
             // What is below our root we cannot compare.
             None => return Ok(true),
         }
     }
-    Ok(view.below_tip(removed.len()).is_none())
+    Ok(view.below_tip(depth.saturating_add(removed.len())).is_none())
 }
 
 fn check_block(announced: Hash, block: wire::ChainBlock<'_>, parent: ChainRecord) -> Result<VerifiedBlock, Violation> {

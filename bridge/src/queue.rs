@@ -5,7 +5,10 @@
 //! holds at most that plus one page.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -13,13 +16,15 @@ use crossbeam_queue::SegQueue;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use crate::event::L1Event;
+use crate::event::{ChainRef, L1Event};
 
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     events: SegQueue<L1Event>,
     /// The highest sequence number pushed.
     emitted: AtomicU64,
+    /// The block on which the first numbered event builds.
+    anchor: OnceLock<ChainRef>,
     /// No event will follow those in the queue.
     finished: AtomicBool,
     consumer: Notify,
@@ -45,6 +50,15 @@ impl Shared {
             self.emitted.store(sequence, Ordering::Release);
         }
         self.consumer.notify_one();
+    }
+
+    /// Only the first call counts.
+    pub(crate) fn set_anchor(&self, anchor: ChainRef) {
+        self.anchor.get_or_init(|| anchor);
+    }
+
+    pub(crate) fn anchor(&self) -> Option<ChainRef> {
+        self.anchor.get().copied()
     }
 
     pub(crate) fn finish(&self) {

@@ -18,13 +18,16 @@ use crate::{
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Follower {
-    /// Checks a page whole and applies it if it may be believed.
-    pub(super) fn on_page(&mut self, page: &ChainPage<'_>, now: Duration) -> Result<(), Violation> {
+    /// Checks the answer for our block `depth` below the tip whole, and applies it if it may be believed.
+    pub(super) fn on_page(&mut self, page: &ChainPage<'_>, depth: usize, now: Duration) -> Result<(), Violation> {
         let Some(view) = &self.chain else { return Ok(()) };
-        let tip = view.tip();
-        let claim = match page::check(page, view)? {
+        let claim = match page::check(page, view, depth)? {
+            PageCheck::WithinOurs { depth } => {
+                self.ask_from(depth);
+                return Ok(());
+            }
             PageCheck::Verified(verified) => {
-                let heavier = verified.added.last().is_some_and(|block| block.record.weight() > tip.weight());
+                let heavier = verified.added.last().is_some_and(|block| self.outweighs_tip(&block.record));
                 if verified.removed.is_empty() || heavier {
                     self.apply(verified, now);
                     return Ok(());
@@ -58,7 +61,8 @@ impl Follower {
         for block in page.added {
             self.append(block);
         }
-        if moved && let Some(root) = self.chain.as_mut().and_then(|view| view.advance_root(self.finality_depth)) {
+        // Also after an empty page: a consumer may have died between a block and what it made final.
+        if let Some(root) = self.chain.as_mut().and_then(|view| view.advance_root(self.finality_depth)) {
             self.emit_sequenced(|sequence| L1Event::Finalized { sequence, block: root });
         }
         self.terminal.fill(None);
@@ -70,6 +74,7 @@ impl Follower {
         let Some(view) = &mut self.chain else { return false };
         let old_tip = view.tip_ref();
         let Some(fork) = view.cut_back(removed.len()) else { return false };
+        self.weighed_from = self.weighed_from.min(fork.index + 1);
         self.emit_sequenced(|sequence| L1Event::Reorg(Reorg { sequence, fork, old_tip, removed }));
         true
     }

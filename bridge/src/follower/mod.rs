@@ -7,19 +7,23 @@
 //! Inputs of a session that is no longer the present one are ignored.
 
 mod apply;
+mod refused;
 mod retry;
 mod session;
 
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
+use kaspa_math::Uint192;
 
 use self::{retry::Retry, session::Session};
 use crate::{
-    chain::ChainView,
+    chain::{ChainRecord, ChainView},
+    checkpoint::Checkpoint,
     config::{Config, ConfigError, NodeUrl},
     error::{DisconnectReason, FatalError, RejectReason},
     event::{ChainRef, L1Event},
+    window::{self, WindowError},
 };
 
 /// What happened outside.
@@ -93,6 +97,12 @@ pub struct Follower {
     config: Config,
     finality_depth: u64,
     chain: Option<ChainView>,
+    /// The block below the first numbered event: the anchor, or the root of the checkpoint.
+    anchor: Option<ChainRef>,
+    /// The chain came from a checkpoint.
+    resumed: bool,
+    /// Lowest index from which on the chain's blue work is known; below it is a lower bound.
+    weighed_from: u64,
     emitted: u64,
     acknowledged: u64,
     link: Link,
@@ -113,6 +123,12 @@ enum Link {
     Finished,
 }
 
+/// The record of a reference. It carries no blue work, but every blue block adds at least one unit
+/// (`kaspa_consensus::processes::difficulty::calc_work`), so blue work is not below blue score.
+fn unweighed(block: &ChainRef) -> ChainRecord {
+    ChainRecord { hash: block.hash, blue_score: block.blue_score, blue_work: Uint192::from_u64(block.blue_score) }
+}
+
 impl Follower {
     /// A follower that connects at its first input.
     ///
@@ -126,6 +142,9 @@ impl Follower {
             config,
             finality_depth,
             chain: None,
+            anchor: None,
+            resumed: false,
+            weighed_from: 0,
             emitted: 0,
             acknowledged: 0,
             link: Link::Idle { until: Duration::ZERO },
@@ -135,6 +154,36 @@ impl Follower {
             outputs: VecDeque::new(),
             wake_at: None,
         })
+    }
+
+    /// A follower that goes on from `checkpoint`, with `window`, the references from its root to its tip, root first. It
+    /// numbers on from the checkpoint's sequence and chooses no anchor.
+    ///
+    /// # Errors
+    /// Settings with which it cannot start, a checkpoint of another network, or a window that is not its chain.
+    pub fn resume(config: Config, checkpoint: &Checkpoint, window: &[ChainRef]) -> Result<Self, ConfigError> {
+        let mut follower = Self::new(config)?;
+        let (configured, found) = (follower.config.network, checkpoint.network());
+        if configured != found {
+            return Err(ConfigError::CheckpointNetwork { configured, found });
+        }
+        window::check(checkpoint, window)?;
+        let (root, tip) = (checkpoint.root(), checkpoint.tip());
+        let is_deep = tip.blue_score - root.blue_score >= follower.finality_depth;
+        // Only what is final becomes root after the anchor; of the anchor, being the pruning point is not remembered.
+        let mut view = ChainView::starting_at(root.index, unweighed(&root), root.index > 0 || is_deep);
+        for block in window.iter().skip(1) {
+            if view.contains(&block.hash) {
+                return Err(WindowError::Repeated { block: *block }.into());
+            }
+            view.append(unweighed(block));
+        }
+        follower.chain = Some(view);
+        follower.anchor = Some(root);
+        follower.resumed = true;
+        follower.weighed_from = tip.index.saturating_add(1);
+        (follower.emitted, follower.acknowledged) = (checkpoint.sequence(), checkpoint.sequence());
+        Ok(follower)
     }
 
     /// Takes in one input. Drain [`poll_output`](Self::poll_output) afterwards.
@@ -175,6 +224,12 @@ impl Follower {
     /// The finalized root of the followed chain, once there is one.
     pub fn root(&self) -> Option<ChainRef> {
         self.chain.as_ref().map(ChainView::root_ref)
+    }
+
+    /// The block on which the first numbered event of this follower builds: the anchor, whose index is 0, or the root of
+    /// the checkpoint. Before that event the anchor may still be chosen anew.
+    pub fn anchor(&self) -> Option<ChainRef> {
+        self.anchor
     }
 
     fn on_connected(&mut self, session: u64, now: Duration) {

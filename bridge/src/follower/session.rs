@@ -1,10 +1,10 @@
 //! One session with one node: the questions asked in order, and what each answer leads to.
 //!
-//! Who are you, subscribe, where are your pruning point and sink, how heavy is the sink, then (only without history)
-//! the anchor's header, then pages of the chain from our own tip. One request is in flight at a time, as the node
-//! serves one at a time.
+//! Who are you, subscribe, where are your pruning point and sink, how heavy is the sink, then the anchor's header (without
+//! history) or the tip's (after a resume), then pages of the chain from our own tip. One request is in flight at a time,
+//! as the node serves one at a time.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use kaspa_hashes::Hash;
 
@@ -13,7 +13,7 @@ use crate::{
     chain::{ChainRecord, ChainView},
     config::{Config, StartAt},
     error::{DisconnectReason, RejectReason, RemoteError, Violation},
-    event::L1Event,
+    event::{ChainRef, L1Event},
     page::{self, VerifiedPage},
     wire::{Notification, Operation, Reply, ReplyFrame, Request, ServerFrame, ServerInfo, Subscription, Verbosity},
 };
@@ -74,7 +74,8 @@ struct InFlight {
     deadline: Duration,
 }
 
-/// What the session is about to ask, or waiting to hear.
+/// What the session is about to ask, or waiting to hear. `AskFrom` asks how the chain goes on from a block of ours below
+/// the tip, and if the node refuses that one too, from the older ones.
 #[derive(Debug)]
 pub(super) enum Step {
     AskServer,
@@ -86,6 +87,9 @@ pub(super) enum Step {
     Follow,
     ConfirmSink { claim: Claim },
     ConfirmSinkHeader { claim: Claim, sink: Hash },
+    AskFrom { base: ChainRef, older: VecDeque<ChainRef> },
+    AskPruningPoint,
+    AskPruningPointHeader { pruning_point: Hash },
 }
 
 /// The block at which a chain without history will begin.
@@ -103,6 +107,8 @@ pub(super) enum Claim {
     Page(Box<VerifiedPage>),
     /// Our root left the chain.
     RemovesRoot,
+    /// The node does not serve the chain from our tip.
+    RefusesTip,
 }
 
 impl Session {
@@ -150,8 +156,15 @@ impl Session {
         self.last_frame_at + config.silence_timeout / 2
     }
 
-    /// The request that is due at `now`, if any.
-    fn due(&mut self, config: &Config, chain: Option<&ChainView>, paused: bool, now: Duration) -> Option<Request> {
+    /// The request that is due at `now`, if any. `unweighed` is the tip if its blue work is not known.
+    fn due(
+        &mut self,
+        config: &Config,
+        chain: Option<&ChainView>,
+        unweighed: Option<Hash>,
+        paused: bool,
+        now: Duration,
+    ) -> Option<Request> {
         let polls = !paused && (self.dirty || now >= self.next_poll_at);
         if now < self.not_before || (matches!(self.step, Step::Follow) && !polls) {
             return (now >= self.keep_alive_at(config)).then_some(Request::Ping);
@@ -166,26 +179,36 @@ impl Session {
             Step::AskDagInfo => Request::GetBlockDagInfo,
             Step::AskSinkHeader { sink, .. } | Step::ConfirmSinkHeader { sink, .. } => header_of(*sink),
             Step::AskAnchorHeader { anchor } => header_of(anchor.hash),
+            Step::AskPruningPoint => Request::GetBlockDagInfo,
+            Step::AskPruningPointHeader { pruning_point } => header_of(*pruning_point),
             Step::ConfirmSink { .. } => Request::GetSink,
-            Step::Follow => {
-                let start_hash = chain?.tip().hash;
-                // Cleared before the question: whatever is announced from now on may be missing from the answer.
-                self.dirty = false;
-                self.hints.clear();
-                Request::GetVirtualChainFromBlockV2 {
-                    start_hash,
-                    verbosity: Verbosity::Full,
-                    min_confirmation_count: (config.confirmations > 0).then_some(config.confirmations),
-                }
+            Step::AskFrom { base, .. } => {
+                let start_hash = base.hash;
+                self.chain_from(start_hash, config)
             }
+            Step::Follow => match unweighed {
+                Some(tip) => header_of(tip),
+                None => self.chain_from(chain?.tip().hash, config),
+            },
         })
+    }
+
+    fn chain_from(&mut self, start_hash: Hash, config: &Config) -> Request {
+        // Cleared before the question: whatever is announced from now on may be missing from the answer.
+        self.dirty = false;
+        self.hints.clear();
+        Request::GetVirtualChainFromBlockV2 {
+            start_hash,
+            verbosity: Verbosity::Full,
+            min_confirmation_count: (config.confirmations > 0).then_some(config.confirmations),
+        }
     }
 }
 
 impl Follower {
     /// Times out what is overdue, then sends the next request if one is due.
     pub(super) fn advance_session(&mut self, now: Duration) {
-        let paused = self.is_paused();
+        let (paused, unweighed) = (self.is_paused(), self.unweighed_tip());
         let Link::Open(session) = &mut self.link else { return };
         if paused {
             // The chain goes on while nothing is fetched: to have arrived again will be news.
@@ -202,7 +225,7 @@ impl Follower {
             self.close_session(DisconnectReason::Silence { after: self.config.silence_timeout }, now);
             return;
         }
-        let Some(request) = session.due(&self.config, self.chain.as_ref(), paused, now) else { return };
+        let Some(request) = session.due(&self.config, self.chain.as_ref(), unweighed, paused, now) else { return };
         let id = session.next_request_id;
         session.next_request_id += 1;
         let deadline = now + self.config.request_timeout;
@@ -294,10 +317,21 @@ impl Follower {
             }
             (Step::AskAnchorHeader { anchor }, Reply::Block(block)) => {
                 let record = page::check_header(anchor.hash, &block.header)?;
-                self.chain = Some(ChainView::new(record, anchor.is_final));
+                let view = ChainView::new(record, anchor.is_final);
+                self.anchor = Some(view.root_ref());
+                self.chain = Some(view);
                 session.dirty = true;
             }
-            (Step::Follow, Reply::ChainPage(page)) => self.on_page(&page, now)?,
+            (Step::Follow, Reply::Block(block)) => self.on_tip_header(&block)?,
+            (Step::Follow, Reply::ChainPage(page)) => self.on_page(&page, 0, now)?,
+            (Step::AskFrom { base, .. }, Reply::ChainPage(page)) => self.on_page(&page, self.depth_of(base), now)?,
+            (Step::AskPruningPoint, Reply::BlockDagInfo(info)) => {
+                session.step = Step::AskPruningPointHeader { pruning_point: info.pruning_point_hash };
+            }
+            (Step::AskPruningPointHeader { pruning_point }, Reply::Block(block)) => {
+                let record = page::check_header(pruning_point, &block.header)?;
+                self.on_nothing_served(record, now);
+            }
             (Step::ConfirmSink { claim }, Reply::Sink(sink)) => session.step = Step::ConfirmSinkHeader { claim, sink },
             (Step::ConfirmSinkHeader { claim, sink }, Reply::Block(block)) => {
                 let record = page::check_header(sink, &block.header)?;
@@ -337,25 +371,37 @@ impl Follower {
     }
 
     fn on_sink_confirmed(&mut self, claim: Claim, sink: ChainRecord, now: Duration) {
-        let Some(view) = &self.chain else { return };
-        let (root, root_is_final) = (view.root_ref().hash, view.root_is_final());
-        if sink.weight() <= view.tip().weight() {
+        if !self.outweighs_tip(&sink) {
             return self.on_lagging(sink.hash, now);
         }
-        let poll_interval = self.config.poll_interval;
-        let Link::Open(session) = &mut self.link else { return };
         match claim {
             Claim::Page(page) => self.apply(*page, now),
-            // Page and sink were two questions: a node that was behind at the first and recovered before the second
-            // looks the same. As this may be the end, both are asked once more.
-            Claim::RemovesRoot if !session.conflict_seen => {
-                session.conflict_seen = true;
-                session.not_before = now + poll_interval;
-                session.dirty = true;
-            }
-            Claim::RemovesRoot if root_is_final => self.reject(RejectReason::Conflicting { root }, now),
-            Claim::RemovesRoot => self.reject(RejectReason::AnchorLeft { anchor: root }, now),
+            Claim::RemovesRoot => self.on_root_left(now),
+            Claim::RefusesTip => self.look_below_tip(now),
         }
+    }
+
+    /// The node's heavier chain does not contain our root.
+    pub(super) fn on_root_left(&mut self, now: Duration) {
+        let Some(view) = &self.chain else { return };
+        let root = view.root_ref().hash;
+        let reason = match view.root_is_final() {
+            true => RejectReason::Conflicting { root },
+            false => RejectReason::AnchorLeft { anchor: root },
+        };
+        self.reject_if_found_again(reason, now);
+    }
+
+    /// What the node says about our chain and where its sink is were several questions: a node that was behind at the
+    /// first and recovered before the last looks as if it had left us. As this may be the end, all are asked once more.
+    pub(super) fn reject_if_found_again(&mut self, reason: RejectReason, now: Duration) {
+        let poll_interval = self.config.poll_interval;
+        let Link::Open(session) = &mut self.link else { return };
+        if std::mem::replace(&mut session.conflict_seen, true) {
+            return self.reject(reason, now);
+        }
+        session.not_before = now + poll_interval;
+        session.dirty = true;
     }
 
     /// The node's chain is not heavier than ours: leave it for another, or wait for it if there is no other.
@@ -376,13 +422,22 @@ impl Follower {
         let Link::Open(session) = &mut self.link else { return };
         let again_at = now + self.config.poll_interval;
         match (&session.step, error) {
-            (_, RemoteError::Transitional) => {
+            (step, RemoteError::Transitional) => {
+                // The consensus that comes may know our tip.
+                if matches!(step, Step::AskFrom { .. }) {
+                    session.step = Step::Follow;
+                }
                 session.not_before = again_at;
                 session.dirty = true;
                 self.report_waiting(|reported| &mut reported.resetting, RejectReason::Resetting);
             }
-            (Step::Follow, error @ (RemoteError::HeaderUnknown | RemoteError::BelowRetentionRoot)) => {
-                self.on_tip_refused(error, now);
+            (
+                Step::Follow | Step::AskFrom { .. },
+                error @ (RemoteError::HeaderUnknown | RemoteError::BelowRetentionRoot),
+            ) => self.on_block_refused(error, now),
+            // A header that is kept for others' proofs, of a block that was pruned.
+            (Step::Follow, error @ RemoteError::BodyMissing { .. }) if operation == Operation::GetBlock => {
+                self.on_block_refused(error, now);
             }
             // The sink or the pruning point moved on between two questions: ask for both again.
             (
@@ -393,7 +448,10 @@ impl Follower {
                 session.not_before = again_at;
                 self.report_refusal(RejectReason::Refused { operation, error });
             }
-            (Step::ConfirmSinkHeader { .. }, error @ RemoteError::HeaderUnknown) => {
+            (
+                Step::ConfirmSinkHeader { .. } | Step::AskPruningPointHeader { .. },
+                error @ RemoteError::HeaderUnknown,
+            ) => {
                 session.step = Step::Follow;
                 session.not_before = again_at;
                 session.dirty = true;
@@ -403,24 +461,13 @@ impl Follower {
         }
     }
 
-    /// While nothing was emitted the anchor is chosen anew; afterwards never.
-    fn on_tip_refused(&mut self, error: RemoteError, now: Duration) {
-        let Some(tip) = self.chain.as_ref().map(|view| view.tip().hash) else { return };
-        let reason = RejectReason::TipRefused { tip, error };
-        if self.emitted == 0 && self.chooses_anchor() {
-            self.choose_anchor_anew(reason, now);
-        } else {
-            self.reject(reason, now);
-        }
-    }
-
-    /// Whether the node names the anchor; a hash that the consumer chose is never replaced by another.
+    /// Whether the node names the anchor; a hash that the consumer chose, or a checkpoint, is never replaced by another.
     pub(super) fn chooses_anchor(&self) -> bool {
-        !matches!(self.config.start, StartAt::Hash(_))
+        !self.resumed && !matches!(self.config.start, StartAt::Hash(_))
     }
 
     pub(super) fn choose_anchor_anew(&mut self, reason: RejectReason, now: Duration) {
-        self.chain = None;
+        (self.chain, self.anchor) = (None, None);
         self.report_refusal(reason);
         if let Link::Open(session) = &mut self.link {
             session.step = Step::AskDagInfo;

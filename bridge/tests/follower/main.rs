@@ -14,6 +14,7 @@ mod progress;
 mod properties;
 mod refusals;
 mod reorgs;
+mod resume;
 mod shutdown;
 mod timers;
 mod verification;

@@ -18,18 +18,46 @@ const FINALITY: u64 = 12;
 /// Something that happens to the node, the network or the consumer.
 #[derive(Clone, Debug)]
 enum Happening {
-    Grow { blocks: usize },
-    Fork { depth: usize, ahead: usize },
-    Wait { ms: u64 },
+    Grow {
+        blocks: usize,
+    },
+    Fork {
+        depth: usize,
+        ahead: usize,
+    },
+    Wait {
+        ms: u64,
+    },
     HangUp,
-    Refuse { for_ms: u64 },
-    LoseNotifications { lose: bool },
-    Repeat { depth: usize },
+    Refuse {
+        for_ms: u64,
+    },
+    LoseNotifications {
+        lose: bool,
+    },
+    Repeat {
+        depth: usize,
+    },
     Spoil,
-    Transitional { on: bool },
-    FallBehind { depth: usize, for_ms: u64 },
-    PageLimit { blocks: usize },
-    StopAcknowledging { for_ms: u64 },
+    Transitional {
+        on: bool,
+    },
+    FallBehind {
+        depth: usize,
+        for_ms: u64,
+    },
+    PageLimit {
+        blocks: usize,
+    },
+    /// The node never saw what is not on its chain now.
+    Forget,
+    /// Follower and consumer die and begin again after one of the last numbered events.
+    Restart {
+        back: usize,
+    },
+    StopAcknowledging {
+        for_ms: u64,
+    },
     Tick,
 }
 
@@ -48,6 +76,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(|on| H::Transitional { on }),
         1 => (1..30_usize, 1..3_000_u64).prop_map(|(depth, for_ms)| H::FallBehind { depth, for_ms }),
         2 => (1..9_usize).prop_map(|blocks| H::PageLimit { blocks }),
+        2 => Just(H::Forget),
+        2 => (0..30_usize).prop_map(|back| H::Restart { back }),
         1 => (1..2_000_u64).prop_map(|for_ms| H::StopAcknowledging { for_ms }),
         1 => Just(H::Tick),
     ]
@@ -73,6 +103,7 @@ impl Run {
     fn new(confirmations: u64) -> Self {
         let mut pair = Pair::new(settings(confirmations));
         pair.nodes[0].page_limit = 6;
+        pair.keeps_history = true;
         pair.start();
         Self { pair, highest_score: 0, finalized: Vec::new() }
     }
@@ -107,6 +138,11 @@ impl Run {
                 pair.set_sink(0, sink);
             }
             Happening::PageLimit { blocks } => pair.nodes[0].page_limit = blocks,
+            Happening::Forget => {
+                let chain = pair.tree.chain(sink);
+                pair.nodes[0].unknown = pair.tree.hashes().filter(|hash| !chain.contains(hash)).collect();
+            }
+            Happening::Restart { back } => self.restart(back),
             Happening::StopAcknowledging { for_ms } => {
                 pair.acknowledges = false;
                 pair.run_for(Duration::from_millis(for_ms));
@@ -125,6 +161,18 @@ impl Run {
         let room = pair.tree.score(sink).saturating_sub(lowest) as usize;
         let depth = depth.min(room);
         pair.fork(0, depth, depth + ahead);
+    }
+
+    fn restart(&mut self, back: usize) {
+        let pair = &mut self.pair;
+        let Some(newest) = pair.history.len().checked_sub(1) else { return };
+        pair.history.truncate(newest.saturating_sub(back) + 1);
+        if let Some(stored) = pair.history.last().cloned() {
+            let stays = stored.consumer.finalized().len();
+            assert!(self.finalized.starts_with(stored.consumer.finalized()), "what was final changed");
+            self.finalized.truncate(stays);
+            pair.restart_with(&stored);
+        }
     }
 
     /// The finalized prefix only grows.

@@ -83,22 +83,17 @@ fn given_nothing_announced_when_the_anchor_is_forgotten_then_another_is_chosen()
 }
 
 #[test]
-fn given_announced_blocks_when_the_tip_is_forgotten_then_refused_until_a_node_has_it() {
-    let retention = RemoteError::BelowRetentionRoot;
-    for (text, error) in [("cannot find header 00", RemoteError::HeaderUnknown), (BELOW_RETENTION, retention)] {
+fn given_announced_blocks_when_the_tip_is_forgotten_by_a_node_that_is_not_ahead_then_it_is_lagging_until_it_has_it() {
+    for text in ["cannot find header 00", BELOW_RETENTION] {
         let mut pair = Pair::synced(config(1), 10);
         let (tip, path) = (pair.nodes[0].sink, pair.consumer.path().to_vec());
         pair.nodes[0].tamper(refuse(Operation::GetVirtualChainFromBlockV2, text));
         pair.run_for(Duration::from_secs(300));
-        assert!(
-            pair.rejections().iter().all(|reason| **reason == RejectReason::TipRefused { tip, error: error.clone() })
-        );
-        let attempts = pair.connects.len();
-        assert!((8..30).contains(&attempts), "{attempts} attempts");
+        assert_eq!((pair.rejections(), pair.connects.len()), (vec![&RejectReason::Lagging { sink: tip }], 1));
         assert_eq!((pair.consumer.path(), pair.consumer.fatal()), (path.as_slice(), None));
         pair.nodes[0].tamper = None;
         pair.grow(0, 3);
-        pair.run_for(Duration::from_secs(31));
+        pair.run_for(Duration::from_secs(2));
         pair.assert_follows(0);
     }
 }
@@ -109,6 +104,7 @@ fn given_two_nodes_when_one_never_saw_our_tip_then_the_other_is_followed() {
     pair.nodes[1].sink = pair.nodes[0].sink;
     let tip = pair.nodes[0].sink;
     pair.nodes[0].unknown.insert(tip);
+    pair.nodes[0].sink = pair.tree.below(tip, 1);
     pair.grow(1, 4);
     pair.run_for(Duration::from_secs(3));
     assert_eq!(pair.connects.iter().map(|(_, node)| *node).collect::<Vec<_>>(), [0, 1]);
@@ -203,6 +199,21 @@ fn given_a_chosen_hash_that_the_node_does_not_know_when_asked_then_the_consumer_
     pair.run_for(Duration::from_secs(5));
     let told = pair.rejections()[0].to_string();
     assert_eq!(told, "it refused GetBlock: the node does not know the block");
+}
+
+#[test]
+fn given_a_chosen_hash_below_the_nodes_pruning_point_when_asked_then_it_is_the_end() {
+    let mut tree = Tree::new();
+    let grown = tree.grow(tree.genesis(), 10);
+    let mut settings = config(1);
+    settings.start = StartAt::Hash(grown[2]);
+    let mut pair = Pair::new(settings);
+    pair.grow(0, 10);
+    pair.nodes[0].pruning_point = grown[6];
+    pair.start();
+    pair.run_for(Duration::from_secs(10));
+    let fatal = pair.consumer.fatal().expect("what was pruned never comes back");
+    assert_eq!(fatal.nodes[0].1, RejectReason::Pruned { root: grown[2], pruning_point: grown[6] });
 }
 
 #[test]

@@ -9,7 +9,7 @@ use bridge::{ChainRef, FatalError, L1Event};
 use kaspa_hashes::Hash;
 
 /// The consumer's own copy of what it was told.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Consumer {
     finality_depth: u64,
     /// From the anchor on, which was not announced: its place is 0.
@@ -58,6 +58,11 @@ impl Consumer {
     /// The end, if it was told.
     pub fn fatal(&self) -> Option<&FatalError> {
         self.fatal.as_ref()
+    }
+
+    /// It begins again with what it has: the old bridge will not tell the end of its session.
+    pub fn restart(&mut self) {
+        (self.session, self.fatal) = (None, None);
     }
 
     /// Applies one event.

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, io, time::Duration};
 
 use bridge::{
-    Config, DisconnectReason, L1Event, RejectReason,
+    ChainRef, Checkpoint, Config, DisconnectReason, L1Event, RejectReason, Window,
     follower::{Follower, Input, Output},
     wire::{Operation, Request},
 };
@@ -20,6 +20,9 @@ use super::{
 
 /// Time from one side to the other.
 pub const LATENCY: Duration = Duration::from_millis(5);
+
+/// Most events of which is kept what was stored after them.
+const HISTORY_LIMIT: usize = 100;
 
 /// A request that the follower sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,17 @@ pub struct Connection {
     pub node: usize,
 }
 
+/// What a consumer has on disk after one numbered event.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The encoded checkpoint.
+    pub checkpoint: Vec<u8>,
+    /// The references from root to tip.
+    pub window: Vec<ChainRef>,
+    /// The consumer's own state.
+    pub consumer: Consumer,
+}
+
 /// The follower, its nodes, and the time.
 pub struct Pair {
     pub follower: Follower,
@@ -51,6 +65,11 @@ pub struct Pair {
     pub now: Duration,
     pub connection: Option<Connection>,
     pub consumer: Consumer,
+    /// The consumer's references, from the first numbered event on.
+    pub window: Option<Window>,
+    /// What was stored after each numbered event, if `keeps_history`.
+    pub history: Vec<Stored>,
+    pub keeps_history: bool,
     /// How long the nodes think about an answer; notifications do not wait for it.
     pub thinking: Duration,
     /// Whether every sequenced event is acknowledged at once.
@@ -61,6 +80,7 @@ pub struct Pair {
     pub connects: Vec<(Duration, usize)>,
     pub ticks: usize,
     pub finished: bool,
+    pub config: Config,
     urls: Vec<String>,
     on_the_way: BTreeMap<(Duration, u64), Delivery>,
     deliveries: u64,
@@ -75,12 +95,16 @@ impl Pair {
         let finality_depth = config.finality_depth.expect("tests set a finality depth");
         Self {
             urls: config.nodes.iter().map(ToString::to_string).collect(),
-            follower: Follower::new(config).expect("the configuration is usable"),
+            follower: Follower::new(config.clone()).expect("the configuration is usable"),
+            config,
             tree,
             nodes,
             now: Duration::ZERO,
             connection: None,
             consumer: Consumer::new(finality_depth),
+            window: None,
+            history: Vec::new(),
+            keeps_history: false,
             thinking: Duration::ZERO,
             acknowledges: true,
             events: Vec::new(),
@@ -106,6 +130,36 @@ impl Pair {
     /// The first input.
     pub fn start(&mut self) {
         self.input(Input::Tick);
+    }
+
+    /// What the consumer would have on disk now.
+    ///
+    /// # Panics
+    /// Before the first numbered event.
+    pub fn stored(&self) -> Stored {
+        let window = self.window.as_ref().expect("an event was numbered");
+        let checkpoint = window.checkpoint(self.config.network).expect("the window is the bridge's");
+        Stored { checkpoint: checkpoint.encode(), window: window.blocks().collect(), consumer: self.consumer.clone() }
+    }
+
+    /// Kills follower and consumer and starts both again with what is on disk.
+    pub fn restart_with(&mut self, stored: &Stored) {
+        let checkpoint = Checkpoint::decode(&stored.checkpoint).expect("it was encoded");
+        if let Some(Connection { node, .. }) = self.connection.take() {
+            self.nodes[node].subscribed = false;
+        }
+        self.on_the_way.clear();
+        (self.wake_at, self.finished) = (None, false);
+        self.follower = Follower::resume(self.config.clone(), &checkpoint, &stored.window).expect("the window fits");
+        self.window = Some(Window::restored(&checkpoint, stored.window.clone()).expect("the window fits"));
+        self.consumer = stored.consumer.clone();
+        self.consumer.restart();
+        self.start();
+    }
+
+    /// Kills follower and consumer after the last event and starts both again.
+    pub fn restart(&mut self) {
+        self.restart_with(&self.stored());
     }
 
     /// Hands one input to the follower now, and does what it asks for.
@@ -276,6 +330,7 @@ impl Pair {
             Output::Connect { session, node } => self.connect(session, node.as_str()),
             Output::Event(event) => {
                 self.consumer.take(&event);
+                self.keep(&event);
                 if let (true, Some(sequence)) = (self.acknowledges, event.sequence()) {
                     self.schedule(Duration::ZERO, Delivery::ToFollower(Input::Ack { sequence }));
                 }
@@ -287,6 +342,23 @@ impl Pair {
             }
             Output::Send { session, request_id, bytes } => self.send(session, request_id, bytes),
             Output::WakeAt(at) => self.wake_at = Some(at),
+        }
+    }
+
+    fn keep(&mut self, event: &L1Event) {
+        if event.sequence().is_none() {
+            return;
+        }
+        let anchor = self.follower.anchor().expect("the anchor is there before the first numbered event");
+        let window = self.window.get_or_insert_with(|| Window::new(anchor));
+        window.apply(event).expect("the consumer's checks passed");
+        assert_eq!(window.tip().index + 1, self.consumer.path().len() as u64);
+        if self.keeps_history {
+            if self.history.len() >= HISTORY_LIMIT {
+                self.history.remove(0);
+            }
+            let stored = self.stored();
+            self.history.push(stored);
         }
     }
 

@@ -63,6 +63,11 @@ impl Tree {
         &self.blocks[&hash]
     }
 
+    /// All blocks, in no order that means anything.
+    pub fn hashes(&self) -> impl Iterator<Item = Hash> + '_ {
+        self.blocks.keys().copied()
+    }
+
     /// Whether the block exists.
     pub fn contains(&self, hash: Hash) -> bool {
         self.blocks.contains_key(&hash)

@@ -1,14 +1,22 @@
-//! The followed chain from its root to the tip.
+//! The followed chain from its root to the tip, linked both ways: a block's parent has the index below its own, its child
+//! the index above.
+//!
+//! Mainnet's finality keeps up to 432,000 blocks here, so memory counts: 64 bytes for a record and 8 to 32 for its place in
+//! the table by hash, besides a few chunks of records; never more than 128 bytes for a block. Appending and look-ups take
+//! constant time (appending amortised), cutting back and moving the root take time for each block that leaves.
 //!
 //! Invariants: never empty; indices are consecutive; blue score and blue work strictly increase; `positions` maps exactly
 //! the hashes held; the root only moves up; a root that is final stays final.
 
-use std::collections::VecDeque;
+mod positions;
+#[cfg(test)]
+mod properties;
+mod records;
 
 use kaspa_hashes::Hash;
 use kaspa_math::Uint192;
-use rustc_hash::FxHashMap;
 
+use self::{positions::Positions, records::Records};
 use crate::event::ChainRef;
 
 /// What the view keeps of a chain block.
@@ -29,10 +37,8 @@ impl ChainRecord {
 /// Selected-parent chain, root and tip included.
 #[derive(Debug)]
 pub(crate) struct ChainView {
-    records: VecDeque<ChainRecord>,
-    /// Index of `records[0]`, the root.
-    root_index: u64,
-    positions: FxHashMap<Hash, u64>,
+    records: Records,
+    positions: Positions,
     root: ChainRecord,
     /// False only for an anchor that the network may still leave.
     root_is_final: bool,
@@ -42,14 +48,15 @@ pub(crate) struct ChainView {
 impl ChainView {
     /// A view that holds only its anchor, with index 0. Only a pruning point is final from the start.
     pub(crate) fn new(anchor: ChainRecord, is_final: bool) -> Self {
-        Self {
-            records: VecDeque::from([anchor]),
-            root_index: 0,
-            positions: FxHashMap::from_iter([(anchor.hash, 0)]),
-            root: anchor,
-            root_is_final: is_final,
-            tip: anchor,
-        }
+        Self::starting_at(0, anchor, is_final)
+    }
+
+    /// A view that holds only its root, with any index: to be filled with what is known of the chain above it.
+    pub(crate) fn starting_at(index: u64, anchor: ChainRecord, is_final: bool) -> Self {
+        let mut records = Records::new(index);
+        records.push(anchor);
+        let positions = Positions::new(&records);
+        Self { records, positions, root: anchor, root_is_final: is_final, tip: anchor }
     }
 
     pub(crate) fn tip(&self) -> ChainRecord {
@@ -61,11 +68,11 @@ impl ChainView {
     }
 
     pub(crate) fn tip_index(&self) -> u64 {
-        self.root_index + (self.records.len() as u64 - 1)
+        self.root_index() + (self.records.len() as u64 - 1)
     }
 
     pub(crate) fn root_ref(&self) -> ChainRef {
-        reference(self.root, self.root_index)
+        reference(self.root, self.root_index())
     }
 
     /// Whether no healthy node can leave the root any more.
@@ -74,50 +81,72 @@ impl ChainView {
     }
 
     pub(crate) fn contains(&self, hash: &Hash) -> bool {
-        self.positions.contains_key(hash)
+        self.index_of(hash).is_some()
+    }
+
+    /// Index of the block with this hash, if the view holds it.
+    pub(crate) fn index_of(&self, hash: &Hash) -> Option<u64> {
+        self.positions.find(hash, &self.records)
+    }
+
+    /// The block with this index, if the view holds it.
+    pub(crate) fn record_at(&self, index: u64) -> Option<ChainRecord> {
+        self.records.get(index).copied()
     }
 
     /// The record `depth` blocks below the tip, if the view reaches so far.
     pub(crate) fn below_tip(&self, depth: usize) -> Option<ChainRecord> {
-        self.records.len().checked_sub(depth + 1).and_then(|at| self.records.get(at)).copied()
+        self.record_at(self.tip_index().checked_sub(depth as u64)?)
     }
 
     /// Makes `record` the tip. The caller has checked that it follows the tip.
     pub(crate) fn append(&mut self, record: ChainRecord) -> ChainRef {
         debug_assert!(record.blue_score > self.tip.blue_score && record.blue_work > self.tip.blue_work);
-        self.records.push_back(record);
+        let index = self.records.push(record);
+        self.positions.insert_newest(&record.hash, index, &self.records);
         self.tip = record;
-        let index = self.tip_index();
-        self.positions.insert(record.hash, index);
         reference(record, index)
+    }
+
+    /// Replaces what was assumed of the tip's blue work.
+    pub(crate) fn weigh_tip(&mut self, blue_work: Uint192) {
+        self.tip.blue_work = blue_work;
+        if self.tip.hash == self.root.hash {
+            self.root = self.tip;
+        }
+        self.records.pop_newest();
+        self.records.push(self.tip);
     }
 
     /// Removes the newest `depth` blocks and returns the new tip, or `None`, changing nothing, if the root would go.
     pub(crate) fn cut_back(&mut self, depth: usize) -> Option<ChainRef> {
-        let fork = self.below_tip(depth)?;
-        let removed = self.records.split_off(self.records.len() - depth);
-        for record in removed {
-            self.positions.remove(&record.hash);
+        self.tip = self.below_tip(depth)?;
+        for _ in 0..depth {
+            self.positions.remove(self.tip_index(), &self.records);
+            self.records.pop_newest();
         }
-        self.tip = fork;
+        self.positions.shrink(&self.records);
         Some(self.tip_ref())
     }
 
     /// Moves the root to the highest block that is at least `finality_depth` below the tip, if that is higher than the
     /// root. An anchor that stays the root becomes final at the same depth.
     pub(crate) fn advance_root(&mut self, finality_depth: u64) -> Option<ChainRef> {
-        let before = self.root_index;
-        while let Some(child) = self.records.get(1)
+        let before = self.root_index();
+        while let Some(child) = self.record_at(self.root_index() + 1)
             && self.tip.blue_score - child.blue_score >= finality_depth
         {
-            self.root = *child;
-            self.root_index += 1;
-            if let Some(dropped) = self.records.pop_front() {
-                self.positions.remove(&dropped.hash);
-            }
+            self.positions.remove(self.root_index(), &self.records);
+            self.records.pop_oldest();
+            self.root = child;
         }
+        self.positions.shrink(&self.records);
         self.root_is_final |= self.tip.blue_score - self.root.blue_score >= finality_depth;
-        (self.root_index > before).then(|| self.root_ref())
+        (self.root_index() > before).then(|| self.root_ref())
+    }
+
+    fn root_index(&self) -> u64 {
+        self.records.first_index()
     }
 }
 
