@@ -60,7 +60,7 @@ struct TransactionRecord {
 
 /// Spenders of outpoints and accepting blocks of transactions.
 ///
-/// Between [`Acceptance::begin`] and [`Acceptance::record`] it also knows what the block under construction accepted so
+/// Between `begin` and `record` it also knows what the block under construction accepted so
 /// far: one round.
 #[derive(Default)]
 pub struct Acceptance {
