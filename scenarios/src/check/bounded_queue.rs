@@ -5,8 +5,9 @@
 //! fetched, and not counted.
 
 use bridge::L1Event;
+use sim::node::PAGE_MERGESETS;
 
-use super::{Checker, Context, PAGE_MERGESETS};
+use super::{Checker, Context};
 use crate::plan::Plan;
 
 /// See the module documentation.

@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use bridge::{FatalError, L1Event};
-use sim::{dag::BlockId, network::Network};
+use sim::{dag::BlockId, network::Network, node::PAGE_MERGESETS};
 
-use super::{Breach, Checker, Context, PAGE_MERGESETS};
+use super::{Breach, Checker, Context};
 use crate::{
     oracle::outcome::{Expected, Rest},
     plan::Plan,

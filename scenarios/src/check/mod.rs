@@ -18,10 +18,6 @@ use crate::{
     plan::{Plan, PlannedBridge},
 };
 
-/// A page has at most this many times the mergeset size limit of chain blocks, and of blocks that these merge
-/// (`rpc/service/src/service.rs` of rusty-kaspa 2.1.0, `get_virtual_chain_from_block_v2_call`).
-pub(crate) const PAGE_MERGESETS: usize = 10;
-
 /// A property of what one bridge tells its consumer.
 pub trait Checker {
     /// The checker of bridge number `bridge` of a plan.

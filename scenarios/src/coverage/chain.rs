@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use bridge::{BlockAdded, L1Event, Reorg};
 use kaspa_hashes::Hash;
-use sim::dag::BlockId;
+use sim::{dag::BlockId, node::PAGE_MERGESETS};
 
 use super::{Coverage, Point};
-use crate::check::{Context, PAGE_MERGESETS};
+use crate::check::Context;
 
 /// Blocks that the deepest reorg of calm weather does not remove.
 const DEEP: usize = 20;

@@ -18,6 +18,6 @@ mod subscriptions;
 mod view;
 mod virtual_parents;
 
-pub use rpc::{Answer, answer, answer_frame};
+pub use rpc::{Answer, PAGE_MERGESETS, answer, answer_frame};
 pub use subscriptions::Subscriptions;
 pub use view::{NodeView, SinkChange};

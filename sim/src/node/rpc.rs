@@ -27,8 +27,9 @@ const SERVER_VERSION: &str = "2.1.0";
 /// The listener id that every connection is told; the node counts connections, and no client uses the number.
 const LISTENER_ID: u64 = 1;
 
-/// A page has at most this many times the mergeset size limit of chain blocks, and of merged blocks.
-const PAGE_MERGESETS: usize = 10;
+/// A page has at most this many times the mergeset size limit of chain blocks, and of merged blocks. Source: rusty-kaspa
+/// 2.1.0, `rpc/service/src/service.rs`, `get_virtual_chain_from_block_v2_call`.
+pub const PAGE_MERGESETS: usize = 10;
 
 /// What the node does about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
