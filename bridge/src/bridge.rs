@@ -47,7 +47,7 @@ impl L1Bridge {
     ///
     /// # Panics
     /// Outside a tokio runtime, as `tokio::spawn` does.
-    pub fn resume(config: Config, checkpoint: &Checkpoint, window: &[ChainRef]) -> Result<Self, ConfigError> {
+    pub fn resume(config: Config, checkpoint: &Checkpoint, window: Option<&[ChainRef]>) -> Result<Self, ConfigError> {
         Ok(Self::spawn(Self::resume_with(config, TcpTransport, TokioClock::new(), checkpoint, window)?))
     }
 
@@ -73,7 +73,7 @@ impl L1Bridge {
         transport: T,
         clock: C,
         checkpoint: &Checkpoint,
-        window: &[ChainRef],
+        window: Option<&[ChainRef]>,
     ) -> Result<(Self, impl Future<Output = ()> + use<T, C>), ConfigError> {
         let follower = Follower::resume(config, checkpoint, window)?;
         Ok(Self::around(follower, checkpoint.sequence(), transport, clock))

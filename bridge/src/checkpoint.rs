@@ -63,6 +63,14 @@ impl Checkpoint {
         Self { network, root, tip, sequence, locator }.checked()
     }
 
+    /// A checkpoint whose locator may leave blocks out, as it does after a resume from a checkpoint alone.
+    pub(crate) fn of_locator(network: Network, sequence: u64, locator: Vec<ChainRef>) -> Result<Self, CheckpointError> {
+        let (Some(&tip), Some(&root)) = (locator.first(), locator.last()) else {
+            return Err(CheckpointError::LocatorEnds);
+        };
+        Self { network, root, tip, sequence, locator }.checked()
+    }
+
     /// The network of the chain.
     pub fn network(&self) -> Network {
         self.network
@@ -83,7 +91,7 @@ impl Checkpoint {
         self.sequence
     }
 
-    /// The tip, its ancestors at distances 1, 2, 4 and so on above the root, the root.
+    /// The tip, its ancestors at distances 1, 2, 4 and so on above the root as far as they are known, the root.
     pub fn locator(&self) -> &[ChainRef] {
         &self.locator
     }

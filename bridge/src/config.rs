@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::Uri;
 
 use crate::{
+    filter::Filter,
     window::WindowError,
     wire::{Network, NetworkKind},
 };
@@ -32,6 +33,8 @@ pub struct Config {
     pub start: StartAt,
     /// Chain blocks are delivered once the sink's blue score exceeds theirs by more than this; 0 follows the sink.
     pub confirmations: u64,
+    /// Which accepted transactions events carry.
+    pub filter: Filter,
     /// Longest time between two fetches of a synced bridge; covers lost notifications.
     pub poll_interval: Duration,
     /// Longest time for the TCP connection and the WebSocket handshake together.
@@ -69,6 +72,7 @@ impl Config {
             finality_depth,
             start: StartAt::PruningPoint,
             confirmations: 0,
+            filter: Filter::default(),
             poll_interval: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),

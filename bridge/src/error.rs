@@ -128,6 +128,14 @@ pub enum RejectReason {
         /// Its words, classified.
         error: RemoteError,
     },
+    /// The node ends the connection whenever a request of this kind comes, also the smallest: it does not know it. Pages
+    /// (`GetVirtualChainFromBlockV2`) are unknown to nodes from before December 2025, and a node answers an unknown operation so
+    /// (`workflow_rpc::server::protocol::borsh`).
+    #[error("it drops the connection at every {operation:?} request: it is too old to know it")]
+    OperationUnknown {
+        /// The request.
+        operation: Operation,
+    },
     /// The node's chain is heavier than ours and it serves history from no block of ours: all of them are below its
     /// pruning point, or on branches that left its chain below it.
     #[error(
@@ -179,7 +187,11 @@ impl RejectReason {
     pub fn is_terminal(&self) -> bool {
         matches!(
             self,
-            Self::Conflicting { .. } | Self::Pruned { .. } | Self::WrongApiVersion { .. } | Self::WrongNetwork { .. }
+            Self::Conflicting { .. }
+                | Self::OperationUnknown { .. }
+                | Self::Pruned { .. }
+                | Self::WrongApiVersion { .. }
+                | Self::WrongNetwork { .. }
         )
     }
 }
@@ -236,6 +248,22 @@ pub enum Violation {
         /// The block.
         hash: Hash,
     },
+    /// A chain that is said to contain our tip, and has another block at a place where ours is known.
+    #[error("its chain to our tip has {found} at index {index}, ours has {expected} there")]
+    NotOurChain {
+        /// Index of the place.
+        index: u64,
+        /// Hash sent.
+        found: Hash,
+        /// Hash of our chain.
+        expected: Hash,
+    },
+    /// A block that is on the chain twice.
+    #[error("block {hash} is on the chain twice")]
+    Repeated {
+        /// The block.
+        hash: Hash,
+    },
     /// Removed hashes that are not our chain, tip first.
     #[error("removed hash number {position} is {found}, our chain has {expected} there")]
     RemovedNotOurs {
@@ -245,6 +273,12 @@ pub enum Violation {
         found: Hash,
         /// Hash of our chain.
         expected: Hash,
+    },
+    /// A header with another blue score or blue work than a page had said.
+    #[error("the header of block {hash} has other scores than the page said")]
+    ScoresDiffer {
+        /// The block.
+        hash: Hash,
     },
     /// A reply whose block is another than the one asked for.
     #[error("asked for block {asked}, got {found}")]

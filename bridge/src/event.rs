@@ -148,6 +148,9 @@ pub struct Reorg {
     pub fork: ChainRef,
     /// The tip before.
     pub old_tip: ChainRef,
-    /// Hashes of the removed chain blocks, tip first.
+    /// Hashes of the removed chain blocks, tip first; empty if they are not known.
     pub removed: Vec<Hash>,
+    /// False only for a reorg found by a resume without window whose tip the node does not know any more: everything from
+    /// `old_tip` down to `fork` is removed, and the hashes in between are not known.
+    pub removed_known: bool,
 }

@@ -63,7 +63,7 @@
 //!         None => (L1Bridge::start(config)?, None),
 //!         Some((bytes, blocks)) => {
 //!             let checkpoint = Checkpoint::decode(&bytes)?;
-//!             let bridge = L1Bridge::resume(config, &checkpoint, &blocks)?;
+//!             let bridge = L1Bridge::resume(config, &checkpoint, Some(&blocks))?;
 //!             (bridge, Some(Window::restored(&checkpoint, blocks)?))
 //!         }
 //!     };
@@ -107,6 +107,7 @@ mod client;
 mod config;
 mod error;
 mod event;
+mod filter;
 pub mod follower;
 mod page;
 mod queue;
@@ -119,4 +120,5 @@ pub use client::{Clock, Transport};
 pub use config::{Config, ConfigError, NodeUrl, PUBLIC_NETWORK_FINALITY_DEPTH, StartAt, UrlProblem};
 pub use error::{DisconnectReason, FatalError, RejectReason, RemoteError, Violation};
 pub use event::{AcceptedTransaction, BlockAdded, ChainRef, L1Event, Reorg};
+pub use filter::Filter;
 pub use window::{Window, WindowError};

@@ -1,18 +1,21 @@
 //! Checks a chain page whole, before its first effect, and turns it into owned blocks.
 
+use std::collections::BTreeSet;
+
 use kaspa_hashes::Hash;
 
 use crate::{
     chain::{ChainRecord, ChainView},
     error::Violation,
-    event::AcceptedTransaction,
+    event::{AcceptedTransaction, ChainRef},
+    filter::Filter,
     wire::{self, ChainPage, HashList},
 };
 
 /// Most that a block's blue score can exceed its selected parent's by. It counts the blues of the mergeset, which no
 /// network lets grow beyond 512 blocks (`kaspa_consensus_core::config::bps::Bps::mergeset_size_limit`); one more, so that
 /// nothing depends on whether the selected parent is counted among them.
-const LARGEST_BLUE_SCORE_RISE: u64 = 512 + 1;
+pub(crate) const LARGEST_BLUE_SCORE_RISE: u64 = 512 + 1;
 
 /// A page every claim of which was checked against the view and against its own headers.
 #[derive(Debug)]
@@ -30,6 +33,17 @@ pub(crate) struct VerifiedBlock {
     pub(crate) daa_score: u64,
     pub(crate) timestamp_ms: u64,
     pub(crate) accepted: Vec<AcceptedTransaction>,
+    /// Its header was hashed here and names its predecessor.
+    pub(crate) verified: bool,
+}
+
+/// How much of a page is the node's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// At Full verbosity: every header is hashed, and names its predecessor first.
+    Nothing,
+    /// At lower verbosity: hashes and scores are taken as told. The last block's must be confirmed before any effect.
+    UpToLast,
 }
 
 /// Outcome of the check.
@@ -46,8 +60,14 @@ pub(crate) enum PageCheck {
     RemovesRoot,
 }
 
-/// Checks `page`, the answer at Full verbosity for our block `depth` below the tip.
-pub(crate) fn check(page: &ChainPage<'_>, view: &ChainView, depth: usize) -> Result<PageCheck, Violation> {
+/// Checks `page`, the answer for our block `depth` below the tip.
+pub(crate) fn check(
+    page: &ChainPage<'_>,
+    view: &ChainView,
+    depth: usize,
+    trust: Trust,
+    filter: &Filter,
+) -> Result<PageCheck, Violation> {
     let (added, blocks) = (page.added.len(), page.blocks().len());
     if added != blocks {
         return Err(Violation::BlockCount { added, blocks });
@@ -62,8 +82,11 @@ pub(crate) fn check(page: &ChainPage<'_>, view: &ChainView, depth: usize) -> Res
         return Ok(PageCheck::WithinOurs { depth: above_fork });
     }
     let mut verified = Vec::with_capacity(added - common);
+    if trust == Trust::UpToLast {
+        check_no_repetition(page.added, view, common)?;
+    }
     for (announced, block) in page.added.iter().zip(page.blocks()).skip(common) {
-        let block = check_block(announced, block, parent)?;
+        let block = check_block(announced, block, parent, trust, filter)?;
         parent = block.record;
         verified.push(block);
     }
@@ -79,6 +102,25 @@ fn common_blocks(page: &ChainPage<'_>, view: &ChainView, depth: usize) -> usize 
     }
     let ours = (0..depth).rev().map_while(|depth| view.below_tip(depth));
     page.added.iter().zip(ours).take_while(|(added, ours)| *added == ours.hash).count()
+}
+
+/// The references of a page that continues a chain from `base` on, as the node tells them.
+pub(crate) fn check_references(page: &ChainPage<'_>, base: ChainRef) -> Result<Vec<ChainRef>, Violation> {
+    let (added, blocks) = (page.added.len(), page.blocks().len());
+    if added != blocks {
+        return Err(Violation::BlockCount { added, blocks });
+    }
+    let mut references = Vec::with_capacity(added);
+    let mut parent = base;
+    for (announced, block) in page.added.iter().zip(page.blocks()) {
+        check_named(announced, &block.header)?;
+        let record = chain_record(announced, &block.header)?;
+        check_rise(&record, parent.blue_score)?;
+        // An index counts blocks of which each took a message of its own: it stays far below the end of its range.
+        parent = ChainRef { hash: announced, index: parent.index + 1, blue_score: record.blue_score };
+        references.push(parent);
+    }
+    Ok(references)
 }
 
 /// The chain record of a header that was fetched by hash.
@@ -104,36 +146,69 @@ fn removes_root(removed: HashList<'_>, view: &ChainView, depth: usize) -> Result
     Ok(view.below_tip(depth.saturating_add(removed.len())).is_none())
 }
 
-fn check_block(announced: Hash, block: wire::ChainBlock<'_>, parent: ChainRecord) -> Result<VerifiedBlock, Violation> {
+fn check_block(
+    announced: Hash,
+    block: wire::ChainBlock<'_>,
+    parent: ChainRecord,
+    trust: Trust,
+    filter: &Filter,
+) -> Result<VerifiedBlock, Violation> {
     let header = &block.header;
-    check_header_hash(announced, header)?;
-    if header.first_parent() != Some(parent.hash) {
-        return Err(Violation::Discontinuous { hash: announced, expected_parent: parent.hash });
+    match trust {
+        Trust::Nothing => {
+            check_header_hash(announced, header)?;
+            if header.first_parent() != Some(parent.hash) {
+                return Err(Violation::Discontinuous { hash: announced, expected_parent: parent.hash });
+            }
+        }
+        Trust::UpToLast => check_named(announced, header)?,
     }
     let record = chain_record(announced, header)?;
-    if record.blue_score <= parent.blue_score || record.blue_work <= parent.blue_work {
+    check_rise(&record, parent.blue_score)?;
+    if record.blue_work <= parent.blue_work {
         return Err(Violation::BlueNotIncreasing { hash: announced });
     }
-    let rise = record.blue_score - parent.blue_score;
-    if rise > LARGEST_BLUE_SCORE_RISE {
-        return Err(Violation::BlueScoreLeap { hash: announced, rise, limit: LARGEST_BLUE_SCORE_RISE });
-    }
     let missing = |field| Violation::Missing { field, hash: announced };
-    let mut accepted = Vec::with_capacity(block.accepted.len());
+    let mut accepted = Vec::with_capacity(if filter.keeps_all() { block.accepted.len() } else { 0 });
     for (acceptance_index, transaction) in (0_u32..).zip(block.accepted) {
-        accepted.push(AcceptedTransaction {
-            id: transaction.id.ok_or(missing("verbose_data.transaction_id"))?,
-            acceptance_index,
-            subnetwork_id: transaction.subnetwork_id.ok_or(missing("subnetwork_id"))?,
-            payload: transaction.payload.ok_or(missing("payload"))?.to_vec(),
-        });
+        let id = transaction.id.ok_or(missing("verbose_data.transaction_id"))?;
+        let subnetwork_id = transaction.subnetwork_id.ok_or(missing("subnetwork_id"))?;
+        let payload = transaction.payload.ok_or(missing("payload"))?;
+        if filter.keeps(&subnetwork_id, payload) {
+            accepted.push(AcceptedTransaction { id, acceptance_index, subnetwork_id, payload: payload.to_vec() });
+        }
     }
     Ok(VerifiedBlock {
         record,
         daa_score: header.daa_score.ok_or(missing("daa_score"))?,
         timestamp_ms: header.timestamp_ms.ok_or(missing("timestamp"))?,
         accepted,
+        verified: matches!(trust, Trust::Nothing),
     })
+}
+
+/// Headers that are hashed cannot be on a chain twice; hashes that are only told can.
+fn check_no_repetition(added: HashList<'_>, view: &ChainView, common: usize) -> Result<(), Violation> {
+    let mut seen = BTreeSet::new();
+    let repeated = added.iter().skip(common).find(|hash| view.contains(hash) || !seen.insert(*hash));
+    repeated.map_or(Ok(()), |hash| Err(Violation::Repeated { hash }))
+}
+
+fn check_rise(record: &ChainRecord, parent_blue_score: u64) -> Result<(), Violation> {
+    let hash = record.hash;
+    match record.blue_score.checked_sub(parent_blue_score) {
+        None | Some(0) => Err(Violation::BlueNotIncreasing { hash }),
+        Some(rise) if rise > LARGEST_BLUE_SCORE_RISE => {
+            Err(Violation::BlueScoreLeap { hash, rise, limit: LARGEST_BLUE_SCORE_RISE })
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Whether the header, which lacks fields, at least claims to be the one of the block.
+fn check_named(announced: Hash, header: &wire::Header<'_>) -> Result<(), Violation> {
+    let found = header.hash.ok_or(Violation::Missing { field: "hash", hash: announced })?;
+    if found == announced { Ok(()) } else { Err(Violation::WrongBlock { asked: announced, found }) }
 }
 
 fn check_header_hash(announced: Hash, header: &wire::Header<'_>) -> Result<(), Violation> {

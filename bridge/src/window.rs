@@ -3,14 +3,16 @@
 //! A consumer with a database keeps them there: a `BlockAdded` inserts one, a `Reorg` deletes those above the fork, a
 //! `Finalized` those below the block. [`Window`] does the same in memory.
 //!
-//! Invariants: `blocks` is never empty; indices are consecutive; blue score rises strictly.
+//! A consumer that stores its checkpoint alone begins with what that refers to, and has gaps below its tip.
+//!
+//! Invariants: `blocks` begins with the root and ends with the tip; index and blue score rise strictly.
 
 use std::collections::VecDeque;
 
 use thiserror::Error;
 
 use crate::{
-    checkpoint::{Checkpoint, CheckpointError},
+    checkpoint::{Checkpoint, CheckpointError, locator_indices},
     event::{ChainRef, L1Event},
     wire::Network,
 };
@@ -19,8 +21,6 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     blocks: VecDeque<ChainRef>,
-    root: ChainRef,
-    tip: ChainRef,
     sequence: u64,
 }
 
@@ -28,7 +28,7 @@ impl Window {
     /// The window before the first event of a new bridge: only its anchor
     /// ([`L1Bridge::anchor`](crate::L1Bridge::anchor)).
     pub fn new(anchor: ChainRef) -> Self {
-        Self { blocks: VecDeque::from([anchor]), root: anchor, tip: anchor, sequence: 0 }
+        Self { blocks: VecDeque::from([anchor]), sequence: 0 }
     }
 
     /// The window of a stored checkpoint, from references that were stored with it, root first.
@@ -37,8 +37,13 @@ impl Window {
     /// References that are not the chain of the checkpoint.
     pub fn restored(checkpoint: &Checkpoint, blocks: Vec<ChainRef>) -> Result<Self, WindowError> {
         check(checkpoint, &blocks)?;
-        let (root, tip, sequence) = (checkpoint.root(), checkpoint.tip(), checkpoint.sequence());
-        Ok(Self { blocks: blocks.into(), root, tip, sequence })
+        Ok(Self { blocks: blocks.into(), sequence: checkpoint.sequence() })
+    }
+
+    /// What is known of the window from the checkpoint alone: for a consumer that stores nothing else. It can make the
+    /// next checkpoints, with fewer entries in their locators until new blocks have come.
+    pub fn of_checkpoint(checkpoint: &Checkpoint) -> Self {
+        Self { blocks: checkpoint.locator().iter().rev().copied().collect(), sequence: checkpoint.sequence() }
     }
 
     /// Follows one event. Events without a number change nothing.
@@ -53,24 +58,25 @@ impl Window {
         }
         match event {
             L1Event::BlockAdded(added) => {
-                let follows = added.parent == self.tip.hash
-                    && self.tip.index.checked_add(1) == Some(added.block.index)
-                    && added.block.blue_score > self.tip.blue_score;
+                let tip = self.tip();
+                let follows = added.parent == tip.hash
+                    && tip.index.checked_add(1) == Some(added.block.index)
+                    && added.block.blue_score > tip.blue_score;
                 if !follows {
-                    return Err(WindowError::NotOnTip { block: added.block, tip: self.tip });
+                    return Err(WindowError::NotOnTip { block: added.block, tip });
                 }
                 self.blocks.push_back(added.block);
-                self.tip = added.block;
             }
             L1Event::Reorg(reorg) => {
-                let at = self.position(reorg.fork)?;
-                self.blocks.truncate(at + 1);
-                self.tip = reorg.fork;
+                let at = self.place(reorg.fork)?;
+                self.blocks.truncate(at);
+                self.blocks.push_back(reorg.fork);
             }
             L1Event::Finalized { block, .. } => {
-                let at = self.position(*block)?;
-                self.blocks.drain(..at);
-                self.root = *block;
+                let at = self.place(*block)?;
+                let is_there = self.blocks.get(at) == Some(block);
+                self.blocks.drain(..at + usize::from(is_there));
+                self.blocks.push_front(*block);
             }
             _ => {}
         }
@@ -80,12 +86,12 @@ impl Window {
 
     /// The oldest block to which a reorg can go.
     pub fn root(&self) -> ChainRef {
-        self.root
+        self.blocks[0]
     }
 
     /// The newest block.
     pub fn tip(&self) -> ChainRef {
-        self.tip
+        self.blocks[self.blocks.len() - 1]
     }
 
     /// Number of the last event; 0 if there was none.
@@ -93,15 +99,21 @@ impl Window {
         self.sequence
     }
 
-    /// The chain block with this index, if it is between root and tip.
+    /// The chain block with this index, if it is between root and tip and known.
     pub fn block_at(&self, index: u64) -> Option<ChainRef> {
-        let position = usize::try_from(index.checked_sub(self.root.index)?).ok()?;
-        self.blocks.get(position).copied()
+        self.newest_up_to(index).filter(|block| block.index == index)
     }
 
-    /// All blocks, root first: what [`L1Bridge::resume`](crate::L1Bridge::resume) wants back.
+    /// All blocks, root first: what [`L1Bridge::resume`](crate::L1Bridge::resume) wants back if the window
+    /// [is complete](Self::is_complete).
     pub fn blocks(&self) -> impl ExactSizeIterator<Item = ChainRef> + '_ {
         self.blocks.iter().copied()
+    }
+
+    /// Whether every block from root to tip is known; false until a window [of a checkpoint](Self::of_checkpoint) has
+    /// grown beyond what was not.
+    pub fn is_complete(&self) -> bool {
+        self.tip().index - self.root().index == self.blocks.len() as u64 - 1
     }
 
     /// The checkpoint after the last event.
@@ -109,12 +121,36 @@ impl Window {
     /// # Errors
     /// A window that began with a block of another index than a bridge's anchor has.
     pub fn checkpoint(&self, network: Network) -> Result<Checkpoint, CheckpointError> {
-        Checkpoint::new(network, self.sequence, self.root, self.tip, |index| self.block_at(index))
+        let (root, tip) = (self.root(), self.tip());
+        let mut locator: Vec<ChainRef> =
+            locator_indices(root.index, tip.index).filter_map(|index| self.newest_up_to(index)).collect();
+        // Where blocks are not known, several indices have the same newest block below them.
+        locator.dedup();
+        Checkpoint::of_locator(network, self.sequence, locator)
     }
 
-    fn position(&self, block: ChainRef) -> Result<usize, WindowError> {
-        let position = block.index.checked_sub(self.root.index).and_then(|at| usize::try_from(at).ok());
-        position.filter(|at| self.blocks.get(*at) == Some(&block)).ok_or(WindowError::NotInside { block })
+    /// The newest known block with at most this index.
+    fn newest_up_to(&self, index: u64) -> Option<ChainRef> {
+        let above = match index.checked_sub(self.root().index)? {
+            // Without gaps the place is known.
+            distance if self.is_complete() => usize::try_from(distance).ok()?.checked_add(1)?,
+            _ => self.blocks.partition_point(|block| block.index <= index),
+        };
+        self.blocks.get(above - 1).copied()
+    }
+
+    /// Where `block` is among the blocks, or belongs: not below the root, not above the tip, and between its neighbours.
+    fn place(&self, block: ChainRef) -> Result<usize, WindowError> {
+        let at = self.blocks.partition_point(|known| known.index < block.index);
+        let here = self.blocks.get(at).filter(|_| block.index >= self.root().index);
+        let below = at.checked_sub(1).and_then(|below| self.blocks.get(below));
+        let fits = here.is_some_and(|here| match here.index == block.index {
+            true => *here == block,
+            false => {
+                block.blue_score < here.blue_score && below.is_some_and(|below| below.blue_score < block.blue_score)
+            }
+        });
+        if fits { Ok(at) } else { Err(WindowError::NotInside { block }) }
     }
 }
 

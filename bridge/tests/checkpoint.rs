@@ -157,7 +157,8 @@ fn given_an_event_that_does_not_follow_when_applied_to_a_window_then_an_error_an
     window.apply(&L1Event::Finalized { sequence: 7, block: block(2) }).expect("it follows");
     let before = window.clone();
     let foreign = ChainRef { hash: Hash::from_u64_word(99), ..block(4) };
-    let reorg = |fork| L1Event::Reorg(Reorg { sequence: 8, fork, old_tip: block(6), removed: Vec::new() });
+    let reorg =
+        |fork| L1Event::Reorg(Reorg { sequence: 8, fork, old_tip: block(6), removed: Vec::new(), removed_known: true });
     let flat = ChainRef { blue_score: block(6).blue_score, ..block(7) };
     let cases = [
         (added(7, block(7), block(6).hash), WindowError::OutOfOrder { sequence: 7, expected: 8 }),

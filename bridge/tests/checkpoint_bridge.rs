@@ -67,7 +67,7 @@ async fn given_a_bridge_that_was_dropped_when_another_resumes_then_the_stream_go
         });
         let checkpoint = Checkpoint::decode(&stored.checkpoint).expect("it was encoded");
         let blocks = stored.blocks.clone();
-        let bridge = L1Bridge::resume(config(&server.url()), &checkpoint, &blocks).expect("they fit together");
+        let bridge = L1Bridge::resume(config(&server.url()), &checkpoint, Some(&blocks)).expect("they fit together");
         let window = Window::restored(&checkpoint, blocks).expect("they fit together");
         assert_eq!(bridge.waiting(), 0);
         let first = follow(bridge, Some(window), &mut stored, tip).await;
@@ -86,7 +86,8 @@ async fn given_a_resumed_bridge_when_something_from_before_is_acknowledged_then_
     let bridge = L1Bridge::start(config(&server.url())).expect("the configuration is usable");
     follow(bridge, None, &mut stored, tip).await;
     let checkpoint = Checkpoint::decode(&stored.checkpoint).expect("it was encoded");
-    let mut bridge = L1Bridge::resume(config(&server.url()), &checkpoint, &stored.blocks).expect("they fit together");
+    let mut bridge =
+        L1Bridge::resume(config(&server.url()), &checkpoint, Some(&stored.blocks)).expect("they fit together");
     assert_eq!(bridge.ack(checkpoint.sequence()), Ok(()));
     assert!(bridge.ack(checkpoint.sequence() + 1).is_err());
     loop {
@@ -98,6 +99,6 @@ async fn given_a_resumed_bridge_when_something_from_before_is_acknowledged_then_
     }
     let mut elsewhere = config(&server.url());
     elsewhere.network = Network::MAINNET;
-    let refused = L1Bridge::resume(elsewhere, &checkpoint, &stored.blocks).expect_err("another network");
+    let refused = L1Bridge::resume(elsewhere, &checkpoint, Some(&stored.blocks)).expect_err("another network");
     assert!(matches!(refused, ConfigError::CheckpointNetwork { .. }));
 }

@@ -217,6 +217,7 @@ fn given_a_bridge_that_rolls_back_below_the_root_when_run_then_finality_is_broke
                 fork: self.0[fork_index],
                 old_tip: above[above.len() - 1],
                 removed: above.iter().rev().map(|block| block.hash).collect(),
+                removed_known: true,
             };
             vec![L1Event::Finalized { sequence, block }, L1Event::Reorg(reorg)]
         }

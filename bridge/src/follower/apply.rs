@@ -7,32 +7,40 @@ use super::{
     session::{Claim, Reported, Step},
 };
 use crate::{
-    chain::ChainView,
+    chain::{ChainRecord, ChainView},
     error::{RejectReason, Violation},
     event::{BlockAdded, L1Event, Reorg},
-    page::{self, PageCheck, VerifiedBlock, VerifiedPage},
-    wire::ChainPage,
+    page::{self, PageCheck, Trust, VerifiedBlock, VerifiedPage},
+    wire::{Block, ChainPage, Verbosity},
 };
 
+/// A node cuts a page at ten mergeset limits of merged blocks, so it never cuts one with fewer chain blocks than these
+/// (`kaspa_rpc_service::service::RpcCoreService::get_virtual_chain_from_block_v2_call`).
+const BLOCKS_OF_ANY_PAGE: usize = 9;
+
 /// Shortest time between two `CatchingUp` events, and from `Synced` to the next distance.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Follower {
     /// Checks the answer for our block `depth` below the tip whole, and applies it if it may be believed.
     pub(super) fn on_page(&mut self, page: &ChainPage<'_>, depth: usize, now: Duration) -> Result<(), Violation> {
         let Some(view) = &self.chain else { return Ok(()) };
-        let claim = match page::check(page, view, depth)? {
+        let is_low = matches!(&self.link, Link::Open(session) if session.asked.verbosity != Verbosity::Full);
+        let trust = if is_low { Trust::UpToLast } else { Trust::Nothing };
+        let claim = match page::check(page, view, depth, trust, &self.config.filter)? {
             PageCheck::WithinOurs { depth } => {
                 self.ask_from(depth);
                 return Ok(());
             }
             PageCheck::Verified(verified) => {
-                let heavier = verified.added.last().is_some_and(|block| self.outweighs_tip(&block.record));
-                if verified.removed.is_empty() || heavier {
-                    self.apply(verified, now);
-                    return Ok(());
+                let last = verified.added.last().filter(|_| is_low).map(|block| block.record);
+                match (last, &mut self.link) {
+                    (Some(last), Link::Open(session)) => {
+                        session.step = Step::ConfirmLast { page: Box::new(verified), last };
+                    }
+                    _ => self.on_verified_page(verified, now),
                 }
-                Claim::Page(Box::new(verified))
+                return Ok(());
             }
             PageCheck::RemovesRoot if self.emitted == 0 && self.chooses_anchor() => {
                 // A consensus whose chain lacks the pruning point that it named is not the one that named it.
@@ -45,16 +53,49 @@ impl Follower {
             }
             PageCheck::RemovesRoot => Claim::RemovesRoot,
         };
-        // The page may be cut or stripped at its newest end, or the node fell behind: only the node's sink can tell.
+        self.confirm_sink(claim);
+        Ok(())
+    }
+
+    /// The header of a page's last block, which was asked for because the page was at lower verbosity.
+    pub(super) fn on_last_header(
+        &mut self,
+        block: &Block<'_>,
+        mut page: VerifiedPage,
+        last: ChainRecord,
+        now: Duration,
+    ) -> Result<(), Violation> {
+        let record = page::check_header(last.hash, &block.header)?;
+        if record != last {
+            return Err(Violation::ScoresDiffer { hash: last.hash });
+        }
+        if let Some(last) = page.added.last_mut() {
+            last.verified = true;
+        }
+        self.on_verified_page(page, now);
+        Ok(())
+    }
+
+    /// Applies a page that only adds, or that is heavier than what it removes. The others must wait for more.
+    fn on_verified_page(&mut self, page: VerifiedPage, now: Duration) {
+        let heavier = page.added.last().is_some_and(|block| self.outweighs_tip(&block.record));
+        if page.removed.is_empty() || heavier {
+            self.apply(page, now);
+        } else {
+            self.confirm_sink(Claim::Page(Box::new(page)));
+        }
+    }
+
+    /// The page may be cut or stripped at its newest end, or the node fell behind: only the node's sink can tell.
+    fn confirm_sink(&mut self, claim: Claim) {
         if let Link::Open(session) = &mut self.link {
             session.step = Step::ConfirmSink { claim };
         }
-        Ok(())
     }
 
     /// Applies a page that is believed and decides whether there is more to fetch.
     pub(super) fn apply(&mut self, page: VerifiedPage, now: Duration) {
-        let moved = !page.removed.is_empty() || !page.added.is_empty();
+        let (moved, added) = (!page.removed.is_empty() || !page.added.is_empty(), page.added.len());
         if !page.removed.is_empty() && !self.cut_back(page.removed) {
             return;
         }
@@ -66,7 +107,7 @@ impl Follower {
             self.emit_sequenced(|sequence| L1Event::Finalized { sequence, block: root });
         }
         self.terminal.fill(None);
-        self.after_page(moved, now);
+        self.after_page(moved, added, now);
     }
 
     /// Returns false, changing nothing, if the removal would pass the root; a checked page never does.
@@ -75,7 +116,10 @@ impl Follower {
         let old_tip = view.tip_ref();
         let Some(fork) = view.cut_back(removed.len()) else { return false };
         self.weighed_from = self.weighed_from.min(fork.index + 1);
-        self.emit_sequenced(|sequence| L1Event::Reorg(Reorg { sequence, fork, old_tip, removed }));
+        self.emit_sequenced(|sequence| {
+            let removed_known = true;
+            L1Event::Reorg(Reorg { sequence, fork, old_tip, removed, removed_known })
+        });
         true
     }
 
@@ -83,6 +127,9 @@ impl Follower {
         let Some(view) = &mut self.chain else { return };
         let parent = view.tip().hash;
         let reference = view.append(block.record);
+        if !block.verified {
+            self.weighed_from = reference.index + 1;
+        }
         self.emit_sequenced(|sequence| {
             L1Event::BlockAdded(BlockAdded {
                 sequence,
@@ -91,13 +138,13 @@ impl Follower {
                 daa_score: block.daa_score,
                 timestamp_ms: block.timestamp_ms,
                 accepted: block.accepted,
-                verified: true,
+                verified: block.verified,
             })
         });
     }
 
     /// Plans the next fetch and reports where we stand.
-    fn after_page(&mut self, moved: bool, now: Duration) {
+    fn after_page(&mut self, moved: bool, added: usize, now: Duration) {
         let Some(tip) = self.chain.as_ref().map(ChainView::tip_ref) else { return };
         let Link::Open(session) = &mut self.link else { return };
         // A node that answers one empty page and closes must not be called in ever the same short pause.
@@ -111,9 +158,20 @@ impl Follower {
         if let Some(view) = &self.chain {
             session.hints.retain(|hash| !view.contains(hash));
         }
-        // A page may be cut below the sink: unless our tip is the block announced last, only an empty page is the end.
+        // A page may be cut below the sink: unless our tip is the block announced last, only an empty page is the end. Our
+        // tip never is that block where confirmations are awaited: there a page that no limit can have cut is the end.
         let at_announced_end = session.newest_announced == Some(tip.hash);
-        session.dirty |= !session.hints.is_empty() || (moved && !at_announced_end);
+        let is_whole = self.config.confirmations > 0 && added < BLOCKS_OF_ANY_PAGE;
+        let is_end = match session.asked.is_bounded {
+            true => at_announced_end,
+            false => !moved || at_announced_end || is_whole,
+        };
+        if session.asked.is_bounded && !moved {
+            session.boost();
+        } else {
+            session.boost = 0;
+        }
+        session.dirty |= !session.hints.is_empty() || !is_end;
         session.hints.clear();
         let passed_sink = tip.blue_score > session.sink_blue_score;
         session.sink_blue_score = session.sink_blue_score.max(tip.blue_score);

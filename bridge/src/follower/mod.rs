@@ -7,7 +7,10 @@
 //! Inputs of a session that is no longer the present one are ignored.
 
 mod apply;
+mod page_size;
 mod refused;
+mod replies;
+mod restore;
 mod retry;
 mod session;
 
@@ -16,7 +19,7 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 use kaspa_math::Uint192;
 
-use self::{retry::Retry, session::Session};
+use self::{page_size::PageSize, restore::Restore, retry::Retry, session::Session};
 use crate::{
     chain::{ChainRecord, ChainView},
     checkpoint::Checkpoint,
@@ -24,6 +27,7 @@ use crate::{
     error::{DisconnectReason, FatalError, RejectReason},
     event::{ChainRef, L1Event},
     window::{self, WindowError},
+    wire::Operation,
 };
 
 /// What happened outside.
@@ -97,6 +101,8 @@ pub struct Follower {
     config: Config,
     finality_depth: u64,
     chain: Option<ChainView>,
+    /// The checkpoint from which to go on and what was fetched of its window, until there is a chain.
+    restore: Option<Box<Restore>>,
     /// The block below the first numbered event: the anchor, or the root of the checkpoint.
     anchor: Option<ChainRef>,
     /// The chain came from a checkpoint.
@@ -110,6 +116,8 @@ pub struct Follower {
     retry: Retry,
     /// Per configured node: the reason that waiting does not mend, seen in the present outage.
     terminal: Vec<Option<RejectReason>>,
+    /// Per configured node: how large a page it was able to send.
+    page_sizes: Vec<PageSize>,
     outputs: VecDeque<Output>,
     wake_at: Option<Duration>,
 }
@@ -123,10 +131,24 @@ enum Link {
     Finished,
 }
 
-/// The record of a reference. It carries no blue work, but every blue block adds at least one unit
-/// (`kaspa_consensus::processes::difficulty::calc_work`), so blue work is not below blue score.
-fn unweighed(block: &ChainRef) -> ChainRecord {
-    ChainRecord { hash: block.hash, blue_score: block.blue_score, blue_work: Uint192::from_u64(block.blue_score) }
+/// The chain of these references, root first, or the block that is among them twice. They carry no blue work, but every
+/// blue block adds at least one unit (`kaspa_consensus::processes::difficulty::calc_work`), so blue work is not below blue
+/// score.
+fn unweighed_view(window: &[ChainRef], is_final: bool) -> Result<Option<ChainView>, ChainRef> {
+    let unweighed = |block: &ChainRef| ChainRecord {
+        hash: block.hash,
+        blue_score: block.blue_score,
+        blue_work: Uint192::from_u64(block.blue_score),
+    };
+    let Some((root, above)) = window.split_first() else { return Ok(None) };
+    let mut view = ChainView::starting_at(root.index, unweighed(root), is_final);
+    for block in above {
+        if view.contains(&block.hash) {
+            return Err(*block);
+        }
+        view.append(unweighed(block));
+    }
+    Ok(Some(view))
 }
 
 impl Follower {
@@ -138,10 +160,12 @@ impl Follower {
         let finality_depth = config.check()?;
         let retry = Retry::new(&config);
         let terminal = vec![None; config.nodes.len()];
+        let page_sizes = config.nodes.iter().map(|_| PageSize::new()).collect();
         Ok(Self {
             config,
             finality_depth,
             chain: None,
+            restore: None,
             anchor: None,
             resumed: false,
             weighed_from: 0,
@@ -151,39 +175,49 @@ impl Follower {
             sessions: 0,
             retry,
             terminal,
+            page_sizes,
             outputs: VecDeque::new(),
             wake_at: None,
         })
     }
 
     /// A follower that goes on from `checkpoint`, with `window`, the references from its root to its tip, root first. It
-    /// numbers on from the checkpoint's sequence and chooses no anchor.
+    /// numbers on from the checkpoint's sequence and chooses no anchor. Without a window what it needs of it is fetched back
+    /// from the node before anything else.
     ///
     /// # Errors
     /// Settings with which it cannot start, a checkpoint of another network, or a window that is not its chain.
-    pub fn resume(config: Config, checkpoint: &Checkpoint, window: &[ChainRef]) -> Result<Self, ConfigError> {
+    pub fn resume(config: Config, checkpoint: &Checkpoint, window: Option<&[ChainRef]>) -> Result<Self, ConfigError> {
         let mut follower = Self::new(config)?;
         let (configured, found) = (follower.config.network, checkpoint.network());
         if configured != found {
             return Err(ConfigError::CheckpointNetwork { configured, found });
         }
-        window::check(checkpoint, window)?;
-        let (root, tip) = (checkpoint.root(), checkpoint.tip());
-        let is_deep = tip.blue_score - root.blue_score >= follower.finality_depth;
-        // Only what is final becomes root after the anchor; of the anchor, being the pruning point is not remembered.
-        let mut view = ChainView::starting_at(root.index, unweighed(&root), root.index > 0 || is_deep);
-        for block in window.iter().skip(1) {
-            if view.contains(&block.hash) {
-                return Err(WindowError::Repeated { block: *block }.into());
-            }
-            view.append(unweighed(block));
-        }
-        follower.chain = Some(view);
-        follower.anchor = Some(root);
+        follower.anchor = Some(checkpoint.root());
         follower.resumed = true;
-        follower.weighed_from = tip.index.saturating_add(1);
+        match window {
+            Some(window) => {
+                window::check(checkpoint, window)?;
+                let is_final = follower.is_final_root(checkpoint);
+                let repeated = |block| WindowError::Repeated { block };
+                follower.go_on_with(unweighed_view(window, is_final).map_err(repeated)?);
+            }
+            None => follower.restore = Some(Box::new(Restore::new(checkpoint.clone()))),
+        }
         (follower.emitted, follower.acknowledged) = (checkpoint.sequence(), checkpoint.sequence());
         Ok(follower)
+    }
+
+    /// Only what is final becomes root after the anchor; of the anchor, being the pruning point is not remembered.
+    fn is_final_root(&self, checkpoint: &Checkpoint) -> bool {
+        let (root, tip) = (checkpoint.root(), checkpoint.tip());
+        root.index > 0 || tip.blue_score - root.blue_score >= self.finality_depth
+    }
+
+    /// From now on follows from the tip of a chain of references.
+    fn go_on_with(&mut self, view: Option<ChainView>) {
+        self.weighed_from = view.as_ref().map_or(0, |view| view.tip_index().saturating_add(1));
+        self.chain = view;
     }
 
     /// Takes in one input. Drain [`poll_output`](Self::poll_output) afterwards.
@@ -301,6 +335,10 @@ impl Follower {
             Link::Open(session) => (session.number, session.node, session.announced),
             Link::Idle { .. } | Link::Finished => return,
         };
+        if self.note_lost_page(&reason) {
+            let operation = Operation::GetVirtualChainFromBlockV2;
+            return self.reject(RejectReason::OperationUnknown { operation }, now);
+        }
         // Another node may do better than one that was just rejected.
         let had_worked = announced && reason != DisconnectReason::Rejected;
         let pause = self.retry.failed(&self.config, had_worked);
@@ -311,6 +349,18 @@ impl Follower {
             let node = self.config.nodes[node].to_string();
             self.emit(L1Event::Unreachable { node, reason, retry_in: pause });
         }
+    }
+
+    /// Asks smaller if a page was awaited when the session ended; true if the node has shown that it knows no pages.
+    fn note_lost_page(&mut self, reason: &DisconnectReason) -> bool {
+        let Link::Open(session) = &mut self.link else { return false };
+        let awaited = session.in_flight.take();
+        if awaited.is_none_or(|request| request.operation != Operation::GetVirtualChainFromBlockV2) {
+            return false;
+        }
+        let size = &mut self.page_sizes[session.node];
+        size.failed(reason, &session.step);
+        size.is_unknown()
     }
 
     /// Gives the node up for now, or, when no node is left that waiting could mend, for good.

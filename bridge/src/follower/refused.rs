@@ -65,7 +65,7 @@ impl Follower {
 
     /// The node's chain is heavier than ours and it serves it from none of our blocks.
     pub(super) fn on_nothing_served(&mut self, pruning_point: ChainRecord, now: Duration) {
-        let Some(root) = self.chain.as_ref().map(ChainView::root_ref) else { return };
+        let Some((root, _)) = self.lowest() else { return };
         if pruning_point.blue_score > root.blue_score {
             let reason = RejectReason::Pruned { root: root.hash, pruning_point: pruning_point.hash };
             self.reject_if_found_again(reason, now);

@@ -437,7 +437,7 @@ fn given_a_checkpoint_of_another_network_or_a_wrong_window_when_resumed_then_a_c
     let (_, stored) = asleep(shallow(1));
     let checkpoint = checkpoint(&stored);
     let refused = |settings: Config, window: &[ChainRef]| {
-        Follower::resume(settings, &checkpoint, window).expect_err("it must not start")
+        Follower::resume(settings, &checkpoint, Some(window)).expect_err("it must not start")
     };
     let mut elsewhere = shallow(1);
     elsewhere.network = Network::testnet(10);
@@ -471,7 +471,7 @@ fn given_a_checkpoint_of_another_network_or_a_wrong_window_when_resumed_then_a_c
     assert!(matches!(changed(&foreign), ConfigError::Window(WindowError::NotInside { .. })));
     let twice = |window: &mut Vec<ChainRef>| window[3].hash = window[1].hash;
     assert!(matches!(changed(&twice), ConfigError::Window(WindowError::Repeated { .. })));
-    assert!(Follower::resume(shallow(1), &checkpoint, &stored.window).is_ok());
+    assert!(Follower::resume(shallow(1), &checkpoint, Some(&stored.window)).is_ok());
     let mut unusable = shallow(1);
     unusable.nodes.clear();
     assert_eq!(refused(unusable, &stored.window), ConfigError::NoNodes);

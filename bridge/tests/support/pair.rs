@@ -150,7 +150,8 @@ impl Pair {
         }
         self.on_the_way.clear();
         (self.wake_at, self.finished) = (None, false);
-        self.follower = Follower::resume(self.config.clone(), &checkpoint, &stored.window).expect("the window fits");
+        self.follower =
+            Follower::resume(self.config.clone(), &checkpoint, Some(&stored.window)).expect("the window fits");
         self.window = Some(Window::restored(&checkpoint, stored.window.clone()).expect("the window fits"));
         self.consumer = stored.consumer.clone();
         self.consumer.restart();

@@ -126,7 +126,7 @@ impl<'a> Scene<'a> {
         let fork = kept.last().map_or(ChainRef { hash: self.anchor(), index: 0, blue_score: 0 }, |fork| fork.block);
         let removed = removed.iter().rev().map(|block| block.block.hash).collect();
         let old_tip = self.replica.tip().expect("there is a block to remove");
-        self.tell(&L1Event::Reorg(Reorg { sequence: self.sequence, fork, old_tip, removed }));
+        self.tell(&L1Event::Reorg(Reorg { sequence: self.sequence, fork, old_tip, removed, removed_known: true }));
     }
 
     /// The block of that index is final.
