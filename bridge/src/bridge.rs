@@ -7,14 +7,15 @@ use tokio::net::TcpStream;
 
 use crate::{
     checkpoint::Checkpoint,
-    client::{self, Clock, Transport},
+    client::{self, Clock, Settings, Transport},
     config::{Config, ConfigError, NodeUrl},
     event::{ChainRef, L1Event},
     follower::Follower,
     queue::Shared,
+    telemetry::Telemetry,
 };
 
-/// A running bridge. Dropping it stops the bridge.
+/// A running bridge. Dropping it stops the bridge as [`shutdown`](Self::shutdown) does.
 #[derive(Debug)]
 pub struct L1Bridge {
     shared: Arc<Shared>,
@@ -61,7 +62,8 @@ impl L1Bridge {
         transport: T,
         clock: C,
     ) -> Result<(Self, impl Future<Output = ()> + use<T, C>), ConfigError> {
-        Ok(Self::around(Follower::new(config)?, 0, transport, clock))
+        let follower = Follower::new(config.clone())?;
+        Self::around(&config, follower, 0, transport, clock)
     }
 
     /// [`resume`](Self::resume) over any transport and clock, as [`with`](Self::with) is [`start`](Self::start).
@@ -75,8 +77,8 @@ impl L1Bridge {
         checkpoint: &Checkpoint,
         window: Option<&[ChainRef]>,
     ) -> Result<(Self, impl Future<Output = ()> + use<T, C>), ConfigError> {
-        let follower = Follower::resume(config, checkpoint, window)?;
-        Ok(Self::around(follower, checkpoint.sequence(), transport, clock))
+        let follower = Follower::resume(config.clone(), checkpoint, window)?;
+        Self::around(&config, follower, checkpoint.sequence(), transport, clock)
     }
 
     /// The block on which the first numbered event of this bridge builds; known before that event is delivered. It begins
@@ -124,21 +126,27 @@ impl L1Bridge {
         Ok(())
     }
 
-    /// Asks the bridge to stop: it closes its session, and the stream ends after the events already queued.
+    /// Asks the bridge to stop. It closes its session in good order: the events already queued and
+    /// [`Disconnected`](L1Event::Disconnected) can be taken at once, and the stream ends when the node has agreed to the
+    /// end of the connection, or after [`Config::shutdown_timeout`].
     pub fn shutdown(&self) {
         self.shared.shut_down();
     }
 
     fn around<T: Transport, C: Clock>(
+        config: &Config,
         follower: Follower,
         delivered: u64,
         transport: T,
         clock: C,
-    ) -> (Self, impl Future<Output = ()> + use<T, C>) {
+    ) -> Result<(Self, impl Future<Output = ()> + use<T, C>), ConfigError> {
+        let settings = Settings::new(config)?;
+        let telemetry = Telemetry::new(config, delivered, clock.now());
         let shared = Arc::new(Shared::default());
         let bridge = Self { shared: Arc::clone(&shared), delivered };
         let stream = EventStream(shared);
-        (bridge, async move { client::run(follower, &stream.0, transport, clock).await })
+        let client = async move { client::run((follower, settings), telemetry, &stream.0, transport, clock).await };
+        Ok((bridge, client))
     }
 
     fn spawn((bridge, client): (Self, impl Future<Output = ()> + Send + 'static)) -> Self {

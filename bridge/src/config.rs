@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::Uri;
 
 use crate::{
+    client,
     filter::Filter,
     window::WindowError,
     wire::{Network, NetworkKind},
@@ -15,6 +16,9 @@ use crate::{
 /// Finality depth, in blue score, of the public 10 blocks per second networks: 12 hours of blocks
 /// (`kaspa_consensus_core::config::bps::Bps::<10>::finality_depth`).
 pub const PUBLIC_NETWORK_FINALITY_DEPTH: u64 = 432_000;
+
+/// Port of a `wss://` address that names none, as for `https://`.
+const DEFAULT_TLS_PORT: u16 = 443;
 
 /// Longest interval that may be configured, a year: sums of times stay far from overflow.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3_600);
@@ -37,12 +41,18 @@ pub struct Config {
     pub filter: Filter,
     /// Longest time between two fetches of a synced bridge; covers lost notifications.
     pub poll_interval: Duration,
-    /// Longest time for the TCP connection and the WebSocket handshake together.
+    /// Longest time for the TCP connection and the handshakes of TLS and WebSocket together.
     pub connect_timeout: Duration,
     /// Longest time for one reply.
     pub request_timeout: Duration,
     /// A session without any frame, and without a request in flight, for this long is closed.
     pub silence_timeout: Duration,
+    /// Longest time that the end of the stream waits for the node to agree to the end of the connection, after
+    /// [`L1Bridge::shutdown`](crate::L1Bridge::shutdown), `Fatal`, or when the bridge is dropped. Zero waits for nothing.
+    pub shutdown_timeout: Duration,
+    /// Certificates, in DER, of authorities that may vouch for a `wss://` node in addition to the public ones: that of a
+    /// private authority, or a node's own self-signed one.
+    pub trusted_certificates: Vec<Vec<u8>>,
     /// Pause after the first failed attempt; doubles with each further one.
     pub backoff_min: Duration,
     /// Longest pause between attempts.
@@ -56,7 +66,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults for a bridge to `network` through `nodes` (`ws://host:port`, in order of preference).
+    /// The defaults for a bridge to `network` through `nodes` (`ws://host:port` or `wss://host`, in order of preference).
     ///
     /// # Errors
     /// The first node that is not a usable WebSocket address.
@@ -77,6 +87,8 @@ impl Config {
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             silence_timeout: Duration::from_secs(15),
+            shutdown_timeout: Duration::from_secs(1),
+            trusted_certificates: Vec::new(),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(30),
             high_water_mark: 4_096,
@@ -101,10 +113,9 @@ impl Config {
             if value.is_zero() {
                 return Err(ConfigError::Zero { field });
             }
-            if value > LONGEST_INTERVAL {
-                return Err(ConfigError::TooLong { field, longest: LONGEST_INTERVAL });
-            }
+            within_longest(field, value)?;
         }
+        within_longest("shutdown_timeout", self.shutdown_timeout)?;
         if self.high_water_mark == 0 {
             return Err(ConfigError::Zero { field: "high_water_mark" });
         }
@@ -114,12 +125,17 @@ impl Config {
         if self.backoff_min > self.backoff_max {
             return Err(ConfigError::BackoffReversed { min: self.backoff_min, max: self.backoff_max });
         }
+        client::trusted_roots(&self.trusted_certificates)?;
         match self.finality_depth {
             Some(0) => Err(ConfigError::Zero { field: "finality_depth" }),
             Some(depth) => Ok(depth),
             None => Err(ConfigError::FinalityDepthUnknown { network: self.network }),
         }
     }
+}
+
+fn within_longest(field: &'static str, value: Duration) -> Result<(), ConfigError> {
+    if value > LONGEST_INTERVAL { Err(ConfigError::TooLong { field, longest: LONGEST_INTERVAL }) } else { Ok(()) }
 }
 
 /// Where a bridge without history begins. The block chosen becomes index 0 and is not announced.
@@ -140,10 +156,12 @@ pub enum StartAt {
     Sink,
 }
 
-/// The address of a node's wRPC Borsh service.
+/// The address of a node's wRPC Borsh service: `ws://host:port`, or `wss://host:port` with TLS, where the port may be
+/// left out. A path is sent in the WebSocket handshake, for proxies that look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeUrl {
     text: String,
+    is_secure: bool,
     host: String,
     port: u16,
 }
@@ -159,9 +177,14 @@ impl NodeUrl {
         &self.host
     }
 
-    /// TCP port.
+    /// TCP port; 443 for a `wss://` address without one.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether the connection is encrypted and the node's certificate verified: `wss://`.
+    pub fn is_secure(&self) -> bool {
+        self.is_secure
     }
 }
 
@@ -177,15 +200,22 @@ impl FromStr for NodeUrl {
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let bad = |problem| ConfigError::BadUrl { url: text.to_owned(), problem };
         let uri: Uri = text.parse().map_err(|_| bad(UrlProblem::NotAUrl))?;
-        match uri.scheme_str() {
-            Some("ws") => {}
-            Some("wss") => return Err(bad(UrlProblem::TlsUnsupported)),
+        let is_secure = match uri.scheme_str() {
+            Some("ws") => false,
+            Some("wss") => true,
             _ => return Err(bad(UrlProblem::NotWebSocket)),
-        }
+        };
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| bad(UrlProblem::NoHost))?;
-        let port = uri.port_u16().filter(|port| *port != 0).ok_or_else(|| bad(UrlProblem::NoPort))?;
+        // What is not a port at all is not to be taken for one that was left out.
+        let is_left_out =
+            is_secure && uri.authority().and_then(|authority| authority.as_str().rsplit('@').next()) == Some(host);
+        let port = if is_left_out { Some(DEFAULT_TLS_PORT) } else { uri.port_u16() };
+        let port = port.filter(|port| *port != 0).ok_or_else(|| bad(UrlProblem::NoPort))?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { text: text.to_owned(), host, port })
+        if is_secure && !client::is_verifiable_host(&host) {
+            return Err(bad(UrlProblem::NotVerifiable));
+        }
+        Ok(Self { text: text.to_owned(), is_secure, host, port })
     }
 }
 
@@ -203,11 +233,11 @@ pub enum UrlProblem {
     #[error("it is not a URL")]
     NotAUrl,
     /// Another scheme, or none.
-    #[error("its scheme is not ws://")]
+    #[error("its scheme is neither ws:// nor wss://")]
     NotWebSocket,
-    /// TLS.
-    #[error("wss:// is not supported yet")]
-    TlsUnsupported,
+    /// With `wss://`, a host to which no certificate can be issued.
+    #[error("no certificate can name its host")]
+    NotVerifiable,
 }
 
 /// Settings with which a bridge cannot start. Nothing was sent to any node.
@@ -222,8 +252,16 @@ pub enum ConfigError {
         /// The configured longest pause.
         max: Duration,
     },
+    /// An additional certificate that cannot be trusted, because it is not a certificate in DER.
+    #[error("trusted certificate number {position} is not a DER certificate: {message}")]
+    BadCertificate {
+        /// Position in [`Config::trusted_certificates`].
+        position: usize,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A node address that cannot be used.
-    #[error("node address '{url}' cannot be used: {problem}; expected ws://host:port")]
+    #[error("node address '{url}' cannot be used: {problem}; expected ws://host:port or wss://host")]
     BadUrl {
         /// The address as given.
         url: String,

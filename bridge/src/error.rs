@@ -7,7 +7,10 @@ use std::{io, time::Duration};
 use kaspa_hashes::Hash;
 use thiserror::Error;
 
-use crate::wire::{Network, Operation, WireError};
+use crate::{
+    remote_error::RemoteError,
+    wire::{Network, Operation, WireError},
+};
 
 /// Why a session, or an attempt to have one, ended. Always retried, with back-off.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub enum DisconnectReason {
         /// The system's words.
         message: String,
     },
-    /// TCP connection and handshake took too long.
+    /// TCP connection and handshakes took too long.
     #[error("no connection within {after:?}")]
     ConnectTimeout {
         /// The configured limit.
@@ -74,6 +77,14 @@ pub enum DisconnectReason {
     Silence {
         /// The configured limit.
         after: Duration,
+    },
+    /// No trust in the other side of a `wss://` address: its certificate is not valid, not for this host, or from an
+    /// authority that is not trusted ([`Config::trusted_certificates`](crate::Config::trusted_certificates)), or it
+    /// does not speak TLS. Nothing was sent to it but the TLS handshake.
+    #[error("TLS failed: {message}")]
+    TlsFailed {
+        /// What was wrong.
+        message: String,
     },
     /// The WebSocket protocol was broken.
     #[error("the WebSocket protocol was broken: {message}")]
@@ -288,54 +299,15 @@ pub enum Violation {
         /// Hash of the reply.
         found: Hash,
     },
+    /// A chain that is another with every page.
+    #[error("its chain below our tip was another at {pages} pages in one session")]
+    Unstable {
+        /// How often it was.
+        pages: u32,
+    },
     /// Bytes that do not decode.
     #[error(transparent)]
     Wire(#[from] WireError),
-}
-
-/// An error text of the node, classified. The table was read off `kaspa-rpc-service` and `kaspa-consensus` 2.1.0 and
-/// seen from a running node.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RemoteError {
-    /// The hash is on a side branch below, or itself below, the node's retention root.
-    #[error("the block is below the node's retention root or on a branch that left it")]
-    BelowRetentionRoot,
-    /// The body of a block is missing.
-    #[error("the node has no body of {text}")]
-    BodyMissing {
-        /// The node's words.
-        text: String,
-    },
-    /// The node never saw the block, or deleted it.
-    #[error("the node does not know the block")]
-    HeaderUnknown,
-    /// The node is replacing its consensus (IBD with a pruning proof).
-    #[error("the node is in a transitional state")]
-    Transitional,
-    /// Any other text: retried and shown.
-    #[error("'{text}'")]
-    Unknown {
-        /// The node's words.
-        text: String,
-    },
-}
-
-impl RemoteError {
-    /// Classifies the bare text of a remote error.
-    pub fn classify(text: &str) -> Self {
-        if text.starts_with("cannot find header ") {
-            Self::HeaderUnknown
-        } else if text == "the queried hash does not have retention root on its chain" {
-            Self::BelowRetentionRoot
-        } else if text == "consensus is currently in a transitional ibd state" {
-            Self::Transitional
-        } else if text.starts_with("cannot find full block ") || text.starts_with("some data is missing for block ") {
-            Self::BodyMissing { text: shortened(text) }
-        } else {
-            Self::Unknown { text: shortened(text) }
-        }
-    }
 }
 
 /// Why the stream ended for good.
@@ -348,45 +320,4 @@ pub struct FatalError {
 
 fn describe(nodes: &[(String, RejectReason)]) -> String {
     nodes.iter().map(|(node, reason)| format!("{node}: {reason}")).collect::<Vec<_>>().join("; ")
-}
-
-/// Node texts are untrusted: they are kept only up to a length that fits a log line.
-fn shortened(text: &str) -> String {
-    const LIMIT_CHARACTERS: usize = 200;
-    match text.char_indices().nth(LIMIT_CHARACTERS) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn given_the_texts_of_a_real_node_when_classified_then_each_has_its_variant() {
-        let zero = "0".repeat(64);
-        assert_eq!(RemoteError::classify(&format!("cannot find header {zero}")), RemoteError::HeaderUnknown);
-        assert_eq!(
-            RemoteError::classify("the queried hash does not have retention root on its chain"),
-            RemoteError::BelowRetentionRoot
-        );
-        assert_eq!(
-            RemoteError::classify("consensus is currently in a transitional ibd state"),
-            RemoteError::Transitional
-        );
-        assert!(matches!(
-            RemoteError::classify(&format!("cannot find full block {zero}")),
-            RemoteError::BodyMissing { .. }
-        ));
-        assert_eq!(RemoteError::classify("Not implemented"), RemoteError::Unknown { text: "Not implemented".into() });
-    }
-
-    #[test]
-    fn given_an_endless_error_text_when_classified_then_it_is_shortened_at_a_character() {
-        let RemoteError::Unknown { text } = RemoteError::classify(&"\u{e9}".repeat(10_000)) else {
-            panic!("unknown text")
-        };
-        assert_eq!(text.chars().count(), 203);
-    }
 }

@@ -81,9 +81,19 @@
 //! }
 //! ```
 //!
-//! # What it does not do yet
+//! A consumer that stores nothing but the checkpoint resumes without the window: the bridge fetches it back from the
+//! node, and [`Window::of_checkpoint`] makes the next checkpoints. It pays with the time that takes, and with what the node
+//! does not know any more: if the tip is gone there, the reorg goes back to an older entry of the locator and names no
+//! removed blocks ([`Reorg::removed_known`]).
 //!
-//! `wss://`, filters, pages at lower verbosity, and a resume without the references from root to tip.
+//! # Large pages
+//!
+//! A node decides how much of the chain it sends at once. A page that may be large and does not come in time, or at which
+//! the connection ends, is asked smaller, at last at lower verbosity. There the header of each page's last block is
+//! fetched and checked before anything of the page is told, while the continuity up to it is the node's word
+//! ([`BlockAdded::verified`]).
+//!
+//! # What it does not check
 //!
 //! Proof of work is not checked, nor whether a header's blue work fits its blue score and target: a node can invent a
 //! chain, and make it as heavy as it likes. Blue work and blue score must rise, and blue score by no more than a mergeset
@@ -111,6 +121,8 @@ mod filter;
 pub mod follower;
 mod page;
 mod queue;
+mod remote_error;
+pub mod telemetry;
 mod window;
 pub mod wire;
 
@@ -118,7 +130,8 @@ pub use bridge::{AckError, L1Bridge};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use client::{Clock, Transport};
 pub use config::{Config, ConfigError, NodeUrl, PUBLIC_NETWORK_FINALITY_DEPTH, StartAt, UrlProblem};
-pub use error::{DisconnectReason, FatalError, RejectReason, RemoteError, Violation};
+pub use error::{DisconnectReason, FatalError, RejectReason, Violation};
 pub use event::{AcceptedTransaction, BlockAdded, ChainRef, L1Event, Reorg};
 pub use filter::Filter;
+pub use remote_error::RemoteError;
 pub use window::{Window, WindowError};

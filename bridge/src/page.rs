@@ -9,7 +9,7 @@ use crate::{
     error::Violation,
     event::{AcceptedTransaction, ChainRef},
     filter::Filter,
-    wire::{self, ChainPage, HashList},
+    wire::{self, ChainPage, HASHED_TOGETHER, HashList, HeaderHasher},
 };
 
 /// Most that a block's blue score can exceed its selected parent's by. It counts the blues of the mergeset, which no
@@ -44,6 +44,14 @@ pub(crate) enum Trust {
     Nothing,
     /// At lower verbosity: hashes and scores are taken as told. The last block's must be confirmed before any effect.
     UpToLast,
+}
+
+/// On what the identity of one block of a page rests.
+#[derive(Clone, Copy)]
+enum Claim {
+    /// The hash of its header, if no field was absent.
+    Hashed(Option<Hash>),
+    Told,
 }
 
 /// Outcome of the check.
@@ -81,14 +89,25 @@ pub(crate) fn check(
     if common > 0 && common == added && above_fork > 0 {
         return Ok(PageCheck::WithinOurs { depth: above_fork });
     }
-    let mut verified = Vec::with_capacity(added - common);
     if trust == Trust::UpToLast {
         check_no_repetition(page.added, view, common)?;
     }
-    for (announced, block) in page.added.iter().zip(page.blocks()).skip(common) {
-        let block = check_block(announced, block, parent, trust, filter)?;
-        parent = block.record;
-        verified.push(block);
+    let mut verified = Vec::with_capacity(added - common);
+    let mut hasher = HeaderHasher::default();
+    let mut rest = page.added.iter().zip(page.blocks()).skip(common);
+    let mut group = Vec::with_capacity(HASHED_TOGETHER);
+    while let Some(first) = rest.next() {
+        group.push(first);
+        group.extend(rest.by_ref().take(HASHED_TOGETHER - 1));
+        let computed = match trust {
+            Trust::Nothing => hasher.hashes(group.iter().map(|(_, block)| &block.header)).map(Claim::Hashed),
+            Trust::UpToLast => [Claim::Told; HASHED_TOGETHER],
+        };
+        for ((announced, block), claim) in group.drain(..).zip(computed) {
+            let block = check_block(announced, block, claim, parent, filter)?;
+            parent = block.record;
+            verified.push(block);
+        }
     }
     let removed = (0..above_fork).filter_map(|depth| view.below_tip(depth)).map(|record| record.hash).collect();
     Ok(PageCheck::Verified(VerifiedPage { removed, added: verified }))
@@ -129,7 +148,7 @@ pub(crate) fn check_header(asked: Hash, header: &wire::Header<'_>) -> Result<Cha
     if found != asked {
         return Err(Violation::WrongBlock { asked, found });
     }
-    check_header_hash(asked, header)?;
+    check_hash(asked, header.computed_hash())?;
     chain_record(asked, header)
 }
 
@@ -149,19 +168,19 @@ fn removes_root(removed: HashList<'_>, view: &ChainView, depth: usize) -> Result
 fn check_block(
     announced: Hash,
     block: wire::ChainBlock<'_>,
+    claim: Claim,
     parent: ChainRecord,
-    trust: Trust,
     filter: &Filter,
 ) -> Result<VerifiedBlock, Violation> {
     let header = &block.header;
-    match trust {
-        Trust::Nothing => {
-            check_header_hash(announced, header)?;
+    match claim {
+        Claim::Hashed(computed) => {
+            check_hash(announced, computed)?;
             if header.first_parent() != Some(parent.hash) {
                 return Err(Violation::Discontinuous { hash: announced, expected_parent: parent.hash });
             }
         }
-        Trust::UpToLast => check_named(announced, header)?,
+        Claim::Told => check_named(announced, header)?,
     }
     let record = chain_record(announced, header)?;
     check_rise(&record, parent.blue_score)?;
@@ -183,7 +202,7 @@ fn check_block(
         daa_score: header.daa_score.ok_or(missing("daa_score"))?,
         timestamp_ms: header.timestamp_ms.ok_or(missing("timestamp"))?,
         accepted,
-        verified: matches!(trust, Trust::Nothing),
+        verified: matches!(claim, Claim::Hashed(_)),
     })
 }
 
@@ -211,9 +230,9 @@ fn check_named(announced: Hash, header: &wire::Header<'_>) -> Result<(), Violati
     if found == announced { Ok(()) } else { Err(Violation::WrongBlock { asked: announced, found }) }
 }
 
-fn check_header_hash(announced: Hash, header: &wire::Header<'_>) -> Result<(), Violation> {
+fn check_hash(announced: Hash, computed: Option<Hash>) -> Result<(), Violation> {
     let missing = Violation::Missing { field: "header (not all fields at full verbosity)", hash: announced };
-    let computed = header.computed_hash().ok_or(missing)?;
+    let computed = computed.ok_or(missing)?;
     if computed != announced {
         return Err(Violation::HashMismatch { announced, computed });
     }

@@ -140,7 +140,7 @@ fn given_events_when_a_window_follows_them_then_it_is_the_chain_from_root_to_tip
     apply(L1Event::Finalized { sequence: 7, block: block(2) });
     apply(L1Event::Synced { tip: block(6) });
     let removed = vec![block(6).hash, block(5).hash];
-    apply(L1Event::Reorg(Reorg { sequence: 8, fork: block(4), old_tip: block(6), removed }));
+    apply(L1Event::Reorg(Reorg { sequence: 8, fork: block(4), old_tip: block(6), removed, removed_known: true }));
     apply(added(9, branch, block(4).hash));
     let blocks: Vec<ChainRef> = window.blocks().collect();
     assert_eq!(blocks, [block(2), block(3), block(4), branch]);
@@ -175,6 +175,39 @@ fn given_an_event_that_does_not_follow_when_applied_to_a_window_then_an_error_an
         assert_eq!(window.apply(&event), Err(error));
         assert_eq!(window, before);
     }
+}
+
+#[test]
+fn given_a_checkpoint_alone_when_its_window_follows_events_then_the_next_checkpoints_fit() {
+    let mut window = Window::new(block(0));
+    (1..=40).for_each(|index| window.apply(&added(index, block(index), block(index - 1).hash)).expect("it follows"));
+    let checkpoint = window.checkpoint(Network::SIMNET).expect("the window is sound");
+    let mut sparse = Window::of_checkpoint(&checkpoint);
+    assert!(window.is_complete() && !sparse.is_complete());
+    assert_eq!((sparse.root(), sparse.tip(), sparse.sequence()), (block(0), block(40), 40));
+    assert_eq!(sparse.checkpoint(Network::SIMNET), Ok(checkpoint));
+    // The locator has the distances 1, 2, 4, 8, 16, 32: index 30 is not in it, 24 is.
+    assert_eq!((sparse.block_at(24), sparse.block_at(30)), (Some(block(24)), None));
+    let removed = (31..=40).rev().map(|index| block(index).hash).collect();
+    let reorg =
+        |fork, removed| L1Event::Reorg(Reorg { sequence: 41, fork, old_tip: block(40), removed, removed_known: true });
+    let foreign = ChainRef { hash: Hash::from_u64_word(99), ..block(24) };
+    assert_eq!(sparse.apply(&reorg(foreign, Vec::new())), Err(WindowError::NotInside { block: foreign }));
+    let steep = ChainRef { blue_score: block(36).blue_score, ..block(30) };
+    assert_eq!(sparse.apply(&reorg(steep, Vec::new())), Err(WindowError::NotInside { block: steep }));
+    sparse.apply(&reorg(block(30), removed)).expect("it fits between its neighbours");
+    assert_eq!((sparse.tip(), sparse.block_at(31)), (block(30), None));
+    sparse.apply(&L1Event::Finalized { sequence: 42, block: block(20) }).expect("it fits between its neighbours");
+    assert_eq!((sparse.root(), sparse.block_at(8)), (block(20), None));
+    let checkpoint = sparse.checkpoint(Network::SIMNET).expect("the window is sound");
+    assert_eq!(checkpoint.locator(), [block(30), block(24), block(20)]);
+    let mut sequence = 43;
+    for index in 31..60 {
+        sparse.apply(&added(sequence, block(index), block(index - 1).hash)).expect("it follows");
+        sequence += 1;
+    }
+    sparse.apply(&L1Event::Finalized { sequence, block: block(40) }).expect("it is inside");
+    assert!(sparse.is_complete());
 }
 
 fn any_checkpoint() -> impl Strategy<Value = Checkpoint> {

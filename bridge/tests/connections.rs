@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bridge::{AckError, Config, DisconnectReason, L1Bridge, L1Event, RejectReason, wire::Network};
+use bridge::{AckError, Config, DisconnectReason, L1Bridge, L1Event, NodeUrl, RejectReason, wire::Network};
 use futures_util::{SinkExt, StreamExt};
 use kaspa_hashes::Hash;
 use server::{Server, SocketNode, closed_port};
@@ -81,20 +81,36 @@ fn given_an_unusable_address_when_configured_then_a_sentence_tells_what_is_expec
     let cases = [
         ("not a url", "it is not a URL"),
         ("", "it is not a URL"),
-        ("localhost:17110", "its scheme is not ws://"),
-        ("127.0.0.1", "its scheme is not ws://"),
-        ("http://localhost:17110", "its scheme is not ws://"),
-        ("wss://node.example:443", "wss:// is not supported yet"),
+        ("localhost:17110", "its scheme is neither ws:// nor wss://"),
+        ("127.0.0.1", "its scheme is neither ws:// nor wss://"),
+        ("http://localhost:17110", "its scheme is neither ws:// nor wss://"),
+        ("https://localhost", "its scheme is neither ws:// nor wss://"),
+        ("wss://a..b:443", "no certificate can name its host"),
         ("ws://localhost", "it names no port (wRPC Borsh: 17110 mainnet, 17210 testnet, 17510 simnet, 17610 devnet)"),
     ];
     for (url, problem) in cases {
         let error = Config::new(Network::MAINNET, ["ws://good:17110", url]).expect_err(url);
-        let expected = format!("node address '{url}' cannot be used: {problem}; expected ws://host:port");
+        let expected = format!("node address '{url}' cannot be used: {problem}; expected ws://host:port or wss://host");
         assert_eq!(error.to_string(), expected);
     }
     let bad = |url| Config::new(Network::MAINNET, [url]).is_err();
     assert!(bad("ws://:17110") && bad("ws://host:0") && bad("ws://host:99999") && bad("ws://"));
+    assert!(bad("wss://1:1") && bad("wss://host:0") && bad("wss://host:99999") && bad("wss://host:") && bad("wss://"));
     assert!(!bad("ws://[::1]:17110") && !bad("ws://host.example:17110"));
+}
+
+#[test]
+fn given_an_address_with_tls_when_parsed_then_the_port_of_https_unless_it_names_one() {
+    let parsed = |url: &str| {
+        let url: NodeUrl = url.parse().expect("the address is usable");
+        (url.is_secure(), url.host().to_owned(), url.port())
+    };
+    assert_eq!(parsed("wss://node.example"), (true, "node.example".to_owned(), 443));
+    assert_eq!(parsed("wss://node.example/kaspa/mainnet"), (true, "node.example".to_owned(), 443));
+    assert_eq!(parsed("wss://[::1]/"), (true, "::1".to_owned(), 443));
+    assert_eq!(parsed("wss://[::1]:17110"), (true, "::1".to_owned(), 17_110));
+    assert_eq!(parsed("wss://127.0.0.1:1"), (true, "127.0.0.1".to_owned(), 1));
+    assert_eq!(parsed("ws://node.example:17110/borsh"), (false, "node.example".to_owned(), 17_110));
 }
 
 #[tokio::test]
@@ -406,6 +422,7 @@ async fn given_a_running_bridge_when_shut_down_then_the_stream_ends_after_what_w
         panic!("{last:?}")
     };
     soon("closed", all_closed(&node)).await;
+    assert_eq!(node.farewells(), 1);
 }
 
 #[tokio::test]

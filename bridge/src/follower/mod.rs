@@ -245,11 +245,6 @@ impl Follower {
         self.emitted - self.acknowledged >= self.config.high_water_mark
     }
 
-    /// Largest message that a node may send.
-    pub(crate) fn message_limit_bytes(&self) -> usize {
-        self.config.message_limit_bytes
-    }
-
     /// The tip of the followed chain, once there is one.
     pub fn tip(&self) -> Option<ChainRef> {
         self.chain.as_ref().map(ChainView::tip_ref)
@@ -264,6 +259,12 @@ impl Follower {
     /// the checkpoint. Before that event the anchor may still be chosen anew.
     pub fn anchor(&self) -> Option<ChainRef> {
         self.anchor
+    }
+
+    /// Blue score of the sink of the node of the present session, as far as it is known.
+    pub(crate) fn sink_blue_score(&self) -> Option<u64> {
+        let Link::Open(session) = &self.link else { return None };
+        (session.sink_blue_score > 0).then_some(session.sink_blue_score)
     }
 
     fn on_connected(&mut self, session: u64, now: Duration) {
@@ -359,7 +360,7 @@ impl Follower {
             return false;
         }
         let size = &mut self.page_sizes[session.node];
-        size.failed(reason, &session.step);
+        size.failed(reason, &session.step, session.asked.may_be_large);
         size.is_unknown()
     }
 

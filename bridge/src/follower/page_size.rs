@@ -2,7 +2,7 @@
 //!
 //! The request has no size: the node sends up to ten mergeset limits of merged blocks, however large those are. What bounds
 //! a page is a confirmation count that leaves out everything more than a step above the block that is asked from; after
-//! that, a lower verbosity. A page that did not come in time, or at which the node ended the connection, is asked smaller.
+//! that, a lower verbosity. A page that may be large and did not come in time, or at which the node ended the connection, is asked smaller.
 //! Pages that come let the size grow again, the later the more often it had to shrink.
 //!
 //! A node that ends the connection at every page, however small, may be too old to know the request: it answers unknown
@@ -74,8 +74,8 @@ impl PageSize {
         }
     }
 
-    /// The session ended with `reason` while a page was awaited, in `step`.
-    pub(super) fn failed(&mut self, reason: &DisconnectReason, step: &Step) {
+    /// The session ended with `reason` while a page was awaited, in `step`. Only a page that may be large is asked smaller.
+    pub(super) fn failed(&mut self, reason: &DisconnectReason, step: &Step, may_be_large: bool) {
         let by_node = match reason {
             DisconnectReason::ClosedByNode | DisconnectReason::ConnectionLost { .. } => true,
             DisconnectReason::MessageTooLarge { .. } | DisconnectReason::RequestTimeout { .. } => false,
@@ -86,6 +86,9 @@ impl PageSize {
             Step::Probe { .. } => {}
             _ => {
                 self.closed += u32::from(by_node);
+                if !may_be_large {
+                    return;
+                }
                 self.position = (self.position + 1).min(SIZES.len() - 1);
                 self.to_grow = self.to_grow.saturating_mul(2).min(MOST_PAGES_TO_GROW);
                 self.came = 0;
@@ -116,7 +119,7 @@ mod tests {
         let mut seen = Vec::new();
         for _ in 0..6 {
             seen.push((size.size().step.unwrap_or(u64::MAX), size.size().verbosity));
-            size.failed(&CLOSED, &Step::Follow);
+            size.failed(&CLOSED, &Step::Follow, true);
         }
         assert_eq!(seen[..4].iter().map(|(_, verbosity)| *verbosity).collect::<Vec<_>>(), [Verbosity::Full; 4]);
         assert!(seen[..4].is_sorted_by(|larger, smaller| larger.0 > smaller.0), "{seen:?}");
@@ -129,7 +132,7 @@ mod tests {
         let mut size = PageSize::new();
         let mut needed = Vec::new();
         for _ in 0..10 {
-            size.failed(&CLOSED, &Step::Follow);
+            size.failed(&CLOSED, &Step::Follow, true);
             size.answered();
             let before = size.position;
             let pages = (1..10_000).find(|_| {
@@ -144,13 +147,21 @@ mod tests {
     #[test]
     fn given_a_node_that_closes_at_every_page_when_it_closes_at_the_probe_too_then_it_does_not_know_the_request() {
         let mut size = PageSize::new();
-        (0..CLOSED_UNTIL_PROBE).for_each(|_| size.failed(&CLOSED, &Step::Follow));
+        (0..CLOSED_UNTIL_PROBE).for_each(|_| size.failed(&CLOSED, &Step::Follow, true));
         assert!(size.wants_probe() && !size.is_unknown());
         let probe = Step::Probe { sink: kaspa_hashes::Hash::default(), then: Box::new(Step::Follow) };
-        (0..CLOSED_PROBES).for_each(|_| size.failed(&CLOSED, &probe));
+        (0..CLOSED_PROBES).for_each(|_| size.failed(&CLOSED, &probe, true));
         assert!(size.is_unknown());
         size.answered();
         assert!(!size.wants_probe() && !size.is_unknown());
+    }
+
+    #[test]
+    fn given_small_pages_when_they_fail_then_the_size_stays() {
+        let mut size = PageSize::new();
+        (0..CLOSED_UNTIL_PROBE).for_each(|_| size.failed(&CLOSED, &Step::Follow, false));
+        assert_eq!(size.size(), SIZES[0]);
+        assert!(size.wants_probe());
     }
 
     #[test]
@@ -159,7 +170,7 @@ mod tests {
         let after = std::time::Duration::from_secs(30);
         let timeout =
             DisconnectReason::RequestTimeout { operation: crate::wire::Operation::GetVirtualChainFromBlockV2, after };
-        (0..100).for_each(|_| size.failed(&timeout, &Step::Follow));
+        (0..100).for_each(|_| size.failed(&timeout, &Step::Follow, true));
         assert!(!size.wants_probe());
     }
 }

@@ -16,9 +16,10 @@ use super::{
 use crate::{
     chain::{ChainRecord, ChainView},
     checkpoint::locator_indices,
-    error::{RejectReason, RemoteError, Violation},
+    error::{RejectReason, Violation},
     event::ChainRef,
     page,
+    remote_error::RemoteError,
     wire::Block,
 };
 

@@ -11,9 +11,10 @@ use super::{
 use crate::{
     chain::{ChainRecord, ChainView},
     config::StartAt,
-    error::{RejectReason, RemoteError, Violation},
+    error::{RejectReason, Violation},
     event::L1Event,
     page,
+    remote_error::RemoteError,
     wire::{Notification, Operation, Reply, ReplyFrame, ServerFrame, ServerInfo},
 };
 

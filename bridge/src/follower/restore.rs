@@ -23,6 +23,10 @@ use crate::{
     wire::{Block, ChainPage, HashList},
 };
 
+/// How often a chain may change in one session while it is being fetched. Reorgs that reach below a tip that is not
+/// followed any more are rare; a node that never shows the same chain twice must not hold the bridge for ever.
+const MOST_RESTARTS: u32 = 4;
+
 /// What is known of the chain of a checkpoint.
 #[derive(Debug)]
 pub(super) struct Restore {
@@ -231,6 +235,10 @@ impl Follower {
             // A reorg since the last page.
             Progress::Changed => {
                 restore.fetched.clear();
+                session.restarts += 1;
+                if session.restarts >= MOST_RESTARTS {
+                    return Err(Violation::Unstable { pages: session.restarts });
+                }
                 session.not_before = now + self.config.poll_interval;
                 session.step = Step::AskDagInfo;
             }

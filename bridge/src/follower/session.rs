@@ -24,6 +24,9 @@ pub(super) const HINT_LIMIT: usize = 8;
 /// How old the sink may be from which the size of a page is reckoned: 50 blue scores at 10 blocks per second.
 const SINK_AGE_LIMIT: Duration = Duration::from_secs(5);
 
+/// Blue score within which a page is never taken for too large: a dozen seconds at 10 blocks per second.
+const LARGEST_SMALL_PAGE: u64 = 128;
+
 /// Most doublings of a step that let nothing through.
 const LARGEST_BOOST: u32 = 40;
 
@@ -64,6 +67,8 @@ pub(super) struct Session {
     pub(super) conflict_seen: bool,
     /// How often the step was doubled, because the one before let nothing through although the sink is above.
     pub(super) boost: u32,
+    /// How often the window was begun anew because the node's chain had changed.
+    pub(super) restarts: u32,
     /// The page that was asked for last.
     pub(super) asked: PageAsked,
 }
@@ -74,6 +79,8 @@ pub(super) struct PageAsked {
     pub(super) verbosity: Verbosity,
     /// It ends where its size does, not where the confirmations do.
     pub(super) is_bounded: bool,
+    /// There was so much above the block it was asked from that its size may be why it does not come.
+    pub(super) may_be_large: bool,
 }
 
 /// Why the session waits, as far as the consumer was told since the last page that was applied.
@@ -195,13 +202,15 @@ impl Session {
             reported: Reported::default(),
             conflict_seen: false,
             boost: 0,
-            asked: PageAsked { verbosity: Verbosity::Full, is_bounded: false },
+            restarts: 0,
+            asked: PageAsked { verbosity: Verbosity::Full, is_bounded: false, may_be_large: false },
         }
     }
 
     /// Takes in where the node's sink is.
     pub(super) fn set_sink(&mut self, sink: ChainRecord, now: Duration) {
         (self.sink, self.sink_asked_at, self.sink_blue_score) = (Some(sink), now, sink.blue_score);
+        self.sink_is_stale = false;
     }
 
     /// A page that ended where its size does let nothing through, although the sink is above: asks for more.
@@ -291,13 +300,19 @@ impl Session {
         self.hints.clear();
         let restores = matches!(self.step, Step::RestoreFork { .. } | Step::RestoreWindow { .. });
         let confirmations = if restores { 0 } else { asking.config.confirmations };
-        let verbosity = if restores { Verbosity::Low } else { asking.size.verbosity };
+        let room = self.sink_blue_score.saturating_sub(base.blue_score);
+        let may_be_large = room > LARGEST_SMALL_PAGE || self.sink_is_stale;
+        let verbosity = match restores {
+            true => Verbosity::Low,
+            false if may_be_large => asking.size.verbosity,
+            false => Verbosity::Full,
+        };
         let beyond = asking.size.step.map_or(0, |step| {
             let end = base.blue_score.saturating_add(step.saturating_mul(1 << self.boost));
             self.sink_blue_score.saturating_sub(end)
         });
         let count = confirmations.max(beyond);
-        self.asked = PageAsked { verbosity, is_bounded: count > confirmations };
+        self.asked = PageAsked { verbosity, is_bounded: count > confirmations, may_be_large };
         let min_confirmation_count = (count > 0).then_some(count);
         Request::GetVirtualChainFromBlockV2 { start_hash: base.hash, verbosity, min_confirmation_count }
     }

@@ -95,8 +95,14 @@ impl<'a> Header<'a> {
     /// Work is bounded by the node's bound on parents, 255 levels of 2048. Same function as `kaspa-consensus-core`
     /// 2.1.0, `hashing::header::hash`.
     pub fn computed_hash(&self) -> Option<Hash> {
-        let parents = self.parents?;
         let mut hasher = BlockHash::new();
+        self.write_hashed(&mut hasher)?;
+        Some(hasher.finalize())
+    }
+
+    /// Hands over what is hashed, in order, or as much of it as comes before an absent field.
+    pub(super) fn write_hashed(&self, hasher: &mut impl HasherBase) -> Option<()> {
+        let parents = self.parents?;
         hasher.update(self.version?.to_le_bytes()).write_len(parents.level_count());
         for level in parents.levels() {
             hasher.write_len(level.len()).update(level.as_bytes());
@@ -112,7 +118,7 @@ impl<'a> Header<'a> {
             .update(self.blue_score?.to_le_bytes())
             .write_blue_work(self.blue_work?)
             .update(self.pruning_point?);
-        Some(hasher.finalize())
+        Some(())
     }
 }
 

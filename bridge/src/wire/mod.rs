@@ -14,7 +14,7 @@
 //! | `frame.rs` | frame headers, replies told from notifications |
 //! | `operation.rs`, `request.rs` | what can be asked |
 //! | `reply.rs`, `info.rs`, `block.rs`, `chain_page.rs` | what is answered |
-//! | `header.rs`, `parents.rs` | headers and their hash |
+//! | `header.rs`, `header_hash.rs`, `parents.rs` | headers and their hashes |
 //! | `notification.rs` | what comes unasked |
 //! | `network.rs` | names of networks |
 //! | `encode.rs` | frames from the server |
@@ -27,6 +27,7 @@ mod error;
 mod frame;
 mod hash_list;
 mod header;
+mod header_hash;
 mod info;
 mod network;
 mod notification;
@@ -42,6 +43,7 @@ pub use error::WireError;
 pub use frame::{FrameKind, ReplyFrame, RequestHeader, ServerFrame, ServerHeader};
 pub use hash_list::{HashList, Hashes};
 pub use header::Header;
+pub(crate) use header_hash::{HASHED_TOGETHER, HeaderHasher};
 pub use info::{BlockDagInfo, ServerInfo};
 pub use network::{Network, NetworkError, NetworkKind};
 pub use notification::{AcceptedIdLists, AcceptedIds, Notification, VirtualChainChanged};

@@ -4,16 +4,19 @@
 mod support;
 
 mod anchor;
+mod confirmations;
 mod disagreement;
 mod failures;
 mod finality;
 mod handshake;
 mod hints;
+mod page_size;
 mod pressure;
 mod progress;
 mod properties;
 mod refusals;
 mod reorgs;
+mod restore;
 mod resume;
 mod shutdown;
 mod timers;

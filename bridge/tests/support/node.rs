@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use bridge::wire::{Network, Operation, Request, encode};
+use bridge::wire::{Network, Operation, Request, Verbosity, encode};
 use kaspa_consensus_core::header::Header;
 use kaspa_hashes::Hash;
 use kaspa_rpc_core::{
@@ -142,8 +142,12 @@ impl ScriptedNode {
             Request::GetVirtualChainFromBlockV2 { start_hash, .. } if !self.knows(tree, start_hash) => {
                 unknown(start_hash)
             }
-            Request::GetVirtualChainFromBlockV2 { start_hash, min_confirmation_count, .. } => {
-                self.page(tree, start_hash, min_confirmation_count.unwrap_or(0))
+            Request::GetVirtualChainFromBlockV2 { start_hash, min_confirmation_count, verbosity } => {
+                let mut answer = self.page(tree, start_hash, min_confirmation_count.unwrap_or(0));
+                if let Answer::Page(page) = &mut answer {
+                    page.blocks.iter_mut().for_each(|block| strip(block, verbosity));
+                }
+                answer
             }
             _ => Answer::Unsubscribed,
         }
@@ -225,6 +229,22 @@ impl Answer {
             Self::Page(page) if !page.added.is_empty() => Some(page),
             _ => None,
         }
+    }
+}
+
+/// Leaves out what a header lacks at this level (`kaspa_rpc_core::convert::verbosity`).
+fn strip(block: &mut RpcChainBlockAcceptedTransactions, verbosity: Verbosity) {
+    let header = &mut block.chain_block_header;
+    if verbosity < Verbosity::Full {
+        (header.utxo_commitment, header.pruning_point) = (None, None);
+    }
+    if verbosity < Verbosity::High {
+        header.parents_by_level = Default::default();
+        (header.hash_merkle_root, header.accepted_id_merkle_root) = (None, None);
+    }
+    if verbosity < Verbosity::Low {
+        (header.version, header.timestamp, header.bits, header.nonce) = (None, None, None, None);
+        (header.daa_score, header.blue_work, header.blue_score) = (None, None, None);
     }
 }
 

@@ -144,15 +144,27 @@ impl Pair {
 
     /// Kills follower and consumer and starts both again with what is on disk.
     pub fn restart_with(&mut self, stored: &Stored) {
+        self.restart_from(stored, true);
+    }
+
+    /// As [`restart_with`](Self::restart_with), for a consumer that has stored nothing but the checkpoint.
+    pub fn restart_without_window(&mut self, stored: &Stored) {
+        self.restart_from(stored, false);
+    }
+
+    fn restart_from(&mut self, stored: &Stored, with_window: bool) {
         let checkpoint = Checkpoint::decode(&stored.checkpoint).expect("it was encoded");
         if let Some(Connection { node, .. }) = self.connection.take() {
             self.nodes[node].subscribed = false;
         }
         self.on_the_way.clear();
         (self.wake_at, self.finished) = (None, false);
-        self.follower =
-            Follower::resume(self.config.clone(), &checkpoint, Some(&stored.window)).expect("the window fits");
-        self.window = Some(Window::restored(&checkpoint, stored.window.clone()).expect("the window fits"));
+        let window = with_window.then_some(stored.window.as_slice());
+        self.follower = Follower::resume(self.config.clone(), &checkpoint, window).expect("the window fits");
+        self.window = Some(match with_window {
+            true => Window::restored(&checkpoint, stored.window.clone()).expect("the window fits"),
+            false => Window::of_checkpoint(&checkpoint),
+        });
         self.consumer = stored.consumer.clone();
         self.consumer.restart();
         self.start();

@@ -15,6 +15,7 @@ use bridge::wire::Request;
 use futures_util::{SinkExt, StreamExt};
 use kaspa_hashes::Hash;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::broadcast,
     task::{JoinHandle, JoinSet},
@@ -91,6 +92,8 @@ pub struct SocketNode {
     notifications: broadcast::Sender<Vec<u8>>,
     /// Connections that are open now.
     open: Arc<AtomicUsize>,
+    /// Connections that ended with a close frame from the bridge.
+    farewells: Arc<AtomicUsize>,
 }
 
 impl SocketNode {
@@ -99,7 +102,12 @@ impl SocketNode {
         let tree = Tree::new();
         let node = ScriptedNode::new(&tree);
         let (notifications, _) = broadcast::channel(1_024);
-        Self { state: Arc::new(Mutex::new((tree, node))), notifications, open: Arc::default() }
+        Self {
+            state: Arc::new(Mutex::new((tree, node))),
+            notifications,
+            open: Arc::default(),
+            farewells: Arc::default(),
+        }
     }
 
     /// Looks at or changes the node.
@@ -143,7 +151,13 @@ impl SocketNode {
         Server::start_at(address, move |stream| node.clone().converse(stream)).await
     }
 
-    async fn converse(self, stream: TcpStream) {
+    /// How many connections the bridge ended with a close frame.
+    pub fn farewells(&self) -> usize {
+        self.farewells.load(Ordering::SeqCst)
+    }
+
+    /// Serves one connection until it ends.
+    pub async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let _open = Open::new(&self.open);
         let mut notifications = self.notifications.subscribe();
         self.with(|_, node| node.subscribed = false);
@@ -157,6 +171,10 @@ impl SocketNode {
                         Ok(frame) => frame,
                         Err(HangUp) => return,
                     },
+                    Some(Ok(Message::Close(_))) => {
+                        self.farewells.fetch_add(1, Ordering::SeqCst);
+                        None
+                    }
                     Some(Ok(_)) => None,
                     Some(Err(_)) | None => return,
                 },

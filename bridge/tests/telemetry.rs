@@ -1,0 +1,263 @@
+//! What a bridge tells operators: the metrics of the table in the documentation, all of them and no others, with the
+//! right values; spans that say which node and which session.
+
+#![expect(clippy::disallowed_methods, reason = "real sockets on the real runtime and the real clock")]
+
+#[path = "telemetry/recorder.rs"]
+mod recorder;
+#[path = "support/server.rs"]
+#[expect(dead_code, reason = "shared with the tests of connections, which use more of it")]
+mod server;
+#[path = "telemetry/subscriber.rs"]
+mod subscriber;
+mod support;
+
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use bridge::{Config, L1Bridge, L1Event, wire::Network};
+use recorder::{Kind, Recording};
+use server::{SocketNode, closed_port};
+use subscriber::Listener;
+use support::{consumer::Consumer, node::Answer};
+use tokio::time::timeout;
+use tracing::Level;
+
+const FINALITY: u64 = 10;
+
+/// What happened, as the consumer and the nodes know it.
+struct Story {
+    consumer: Consumer,
+    accepted: usize,
+    /// Blue score and timestamp of the last block.
+    tip_blue_score: u64,
+    tip_timestamp_ms: u64,
+    blocks: usize,
+    finalizations: usize,
+    closed_url: String,
+    url: String,
+}
+
+impl Story {
+    fn take(&mut self, event: &L1Event) {
+        self.consumer.take(event);
+        match event {
+            L1Event::BlockAdded(added) => {
+                self.blocks += 1;
+                self.accepted += added.accepted.len();
+                (self.tip_blue_score, self.tip_timestamp_ms) = (added.block.blue_score, added.timestamp_ms);
+            }
+            L1Event::Finalized { .. } => self.finalizations += 1,
+            _ => {}
+        }
+    }
+
+    /// Follows until `is_last`; acknowledges everything.
+    async fn follow(&mut self, bridge: &mut L1Bridge, mut is_last: impl FnMut(&L1Event, &Consumer) -> bool) {
+        loop {
+            let event = soon(bridge.next()).await.expect("the stream goes on");
+            self.take(&event);
+            if let Some(sequence) = event.sequence() {
+                bridge.ack(sequence).expect("it was delivered");
+            }
+            if is_last(&event, &self.consumer) {
+                return;
+            }
+        }
+    }
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(20), future).await.expect("never")
+}
+
+/// A closed port, then a node: 20 blocks, a reorg of 3, a reset, a lost connection, a shutdown.
+async fn story() -> Story {
+    let node = SocketNode::new();
+    node.grow(20);
+    let server = node.serve().await;
+    let (closed_url, url) = (format!("ws://{}", closed_port().await), server.url());
+    let mut config = Config::new(Network::SIMNET, [closed_url.as_str(), &url]).expect("the addresses are usable");
+    config.finality_depth = Some(FINALITY);
+    config.poll_interval = Duration::from_millis(10);
+    (config.backoff_min, config.backoff_max) = (Duration::from_millis(5), Duration::from_millis(10));
+    let mut bridge = L1Bridge::start(config).expect("the configuration is usable");
+    let mut story = Story {
+        consumer: Consumer::new(FINALITY),
+        accepted: 0,
+        tip_blue_score: 0,
+        tip_timestamp_ms: 0,
+        blocks: 0,
+        finalizations: 0,
+        closed_url,
+        url,
+    };
+    let at = |tip| move |_: &L1Event, consumer: &Consumer| consumer.path().last() == Some(&tip);
+    let tip = node.with(|_, node| node.sink);
+    story.follow(&mut bridge, at(tip)).await;
+    let tip = node.with(|tree, node| {
+        let fork = tree.below(node.sink, 3);
+        let branch = tree.grow(fork, 5);
+        node.sink = branch[4];
+        node.sink
+    });
+    story.follow(&mut bridge, at(tip)).await;
+    node.with(|_, node| node.transitional = true);
+    story.follow(&mut bridge, |event, _| matches!(event, L1Event::NodeRejected { .. })).await;
+    node.with(|_, node| {
+        node.transitional = false;
+        node.tamper(|_, answer| *answer = Answer::HangUp);
+    });
+    story.follow(&mut bridge, |event, _| matches!(event, L1Event::Disconnected { .. })).await;
+    node.with(|_, node| node.tamper = None);
+    story.follow(&mut bridge, |event, _| matches!(event, L1Event::Synced { .. })).await;
+    bridge.shutdown();
+    while let Some(event) = soon(bridge.next()).await {
+        story.take(&event);
+    }
+    story
+}
+
+fn run<R>(future: impl Future<Output = R>) -> R {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(future)
+}
+
+/// Name, type and labels of the metrics in the table of the documentation.
+fn documented() -> BTreeMap<String, (Kind, Vec<String>)> {
+    let text = include_str!("../src/telemetry/mod.rs");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("//! | `dagstorm_bridge_"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [name, kind, labels, meaning, ""] = cells[..] else { panic!("{row}") };
+        assert!(!meaning.is_empty(), "{row}");
+        let kind = match kind {
+            "gauge" => Kind::Gauge,
+            "counter" => Kind::Counter,
+            "histogram" => Kind::Histogram,
+            other => panic!("{other}"),
+        };
+        let further = labels.split(',').map(|label| label.trim().trim_matches('`').to_owned());
+        let mut labels: Vec<String> = further.filter(|label| !label.is_empty()).collect();
+        labels.insert(0, "network".to_owned());
+        (format!("dagstorm_bridge_{}", name.trim_end_matches('`')), (kind, labels))
+    })
+    .collect()
+}
+
+#[test]
+fn given_a_recorder_when_a_bridge_runs_then_it_gets_every_metric_of_the_table_and_no_other() {
+    let recording = Recording::default();
+    metrics::with_local_recorder(&recording, || run(story()));
+    let mut seen = BTreeMap::new();
+    for series in recording.series() {
+        let labels: Vec<String> = series.labels.iter().map(|(key, _)| key.clone()).collect();
+        if let Some(before) = seen.insert(series.name.clone(), (series.kind, labels.clone())) {
+            assert_eq!(before, (series.kind, labels), "{}", series.name);
+        }
+        assert_eq!(series.labels[0].1, "simnet");
+    }
+    assert_eq!(seen, documented());
+    for (name, (kind, _)) in documented() {
+        assert_eq!(name.ends_with("_total"), kind == Kind::Counter, "{name}");
+    }
+}
+
+#[test]
+fn given_a_recorder_when_a_bridge_has_run_then_the_values_are_those_of_its_events() {
+    let recording = Recording::default();
+    let story = metrics::with_local_recorder(&recording, || run(story()));
+    let bridge = |name: &str| recording.value(name, &[]);
+    let tip_index = story.consumer.path().len() as f64 - 1.0;
+    assert_eq!(bridge("tip_index"), tip_index);
+    assert_eq!(bridge("tip_blue_score"), story.tip_blue_score as f64);
+    assert_eq!(bridge("tip_timestamp_seconds"), story.tip_timestamp_ms as f64 / 1_000.0);
+    // In this tree each block adds one to the blue score.
+    assert_eq!(bridge("finalized_index"), tip_index - FINALITY as f64);
+    assert_eq!((bridge("lag_blue_score"), bridge("events_waiting")), (0.0, 0.0));
+    assert!(bridge("progress_age_seconds") >= 0.0);
+    assert_eq!(bridge("chain_blocks_total"), story.blocks as f64);
+    assert!(story.accepted > 0);
+    assert_eq!(bridge("accepted_transactions_total"), story.accepted as f64);
+    assert_eq!(bridge("finalizations_total"), story.finalizations as f64);
+    assert_eq!((bridge("reorgs_total"), recording.samples("reorg_depth_blocks", &[])), (1.0, vec![3.0]));
+
+    let closed = |name: &str| recording.value(name, &[&story.closed_url]);
+    let node = |name: &str| recording.value(name, &[&story.url]);
+    assert_eq!(node("connected"), 0.0);
+    let peaks = recording.samples("connected", &[&story.url]);
+    assert_eq!(peaks.iter().filter(|value| **value == 1.0).count(), 2, "{peaks:?}");
+    assert_eq!(node("sessions_total"), 2.0);
+    // After the session that had worked for a while, the node that worked is tried again.
+    let retries = |url: &str, reason| recording.value("retries_total", &[url, reason]);
+    assert!(closed("connection_attempts_total") >= 1.0);
+    assert_eq!(retries(&story.closed_url, "connect_failed"), closed("connection_attempts_total"));
+    assert!(retries(&story.url, "closed_by_node") >= 1.0);
+    assert_eq!(recording.value("rejections_total", &[&story.url, "resetting"]), 1.0);
+
+    let request = |name, operation| recording.value(name, &[&story.url, operation]);
+    assert!(request("requests_total", "get_server_info") >= 2.0);
+    let pages = recording.samples("page_size_bytes", &[&story.url]);
+    let page = "get_virtual_chain_from_block_v2";
+    let latencies = recording.samples("request_latency_ms", &[&story.url, page]);
+    assert_eq!(pages.len(), latencies.len());
+    assert!(pages.len() as f64 <= request("requests_total", page));
+    assert!(latencies.iter().all(|latency| (0.0..20_000.0).contains(latency)), "{latencies:?}");
+    assert!(pages.iter().sum::<f64>() < node("received_bytes_total"));
+    assert!(node("sent_bytes_total") >= 10.0 * request("requests_total", page));
+}
+
+#[test]
+fn given_a_recorder_when_nothing_is_acknowledged_then_the_events_that_wait_are_told() {
+    let recording = Recording::default();
+    metrics::with_local_recorder(&recording, || {
+        run(async {
+            let node = SocketNode::new();
+            node.grow(50);
+            let server = node.serve().await;
+            let mut config = Config::new(Network::SIMNET, [server.url().as_str()]).expect("the address is usable");
+            config.finality_depth = Some(1_000);
+            let mut bridge = L1Bridge::start(config).expect("the configuration is usable");
+            while !matches!(soon(bridge.next()).await, Some(L1Event::Synced { .. })) {}
+            assert_eq!(recording.value("connected", &[&server.url()]), 1.0);
+        });
+    });
+    assert_eq!(recording.value("events_waiting", &[]), 50.0);
+    assert_eq!(recording.samples("connected", &[]).last(), Some(&0.0), "the runtime was dropped in a session");
+}
+
+#[test]
+fn given_a_subscriber_when_a_bridge_runs_then_every_event_is_in_the_span_of_its_node_and_session() {
+    let listener = Listener::default();
+    let story = tracing::subscriber::with_default(listener.clone(), || run(story()));
+    let events = listener.events();
+    assert!(!events.is_empty());
+    for event in &events {
+        let session = event.span.as_ref().unwrap_or_else(|| panic!("outside a session: {event:?}"));
+        assert!(session["node"] == story.url || session["node"] == story.closed_url, "{session:?}");
+        assert!(session["session"].parse::<u64>().is_ok_and(|number| number > 0), "{session:?}");
+    }
+    let of = |message: &str| events.iter().filter(|event| event.message == message).collect::<Vec<_>>();
+    let expected = [
+        ("node unreachable", Level::WARN),
+        ("connected", Level::INFO),
+        ("synced", Level::INFO),
+        ("disconnected", Level::INFO),
+        ("node rejected", Level::WARN),
+        ("reorg", Level::DEBUG),
+        ("finalized", Level::DEBUG),
+        ("request", Level::DEBUG),
+        ("reply", Level::DEBUG),
+        ("block added", Level::TRACE),
+    ];
+    for (message, level) in expected {
+        assert!(of(message).iter().all(|event| event.level == level), "{message}");
+        assert!(!of(message).is_empty(), "no {message}");
+    }
+    let sessions: Vec<&str> = of("connected").iter().map(|event| event.session()).collect();
+    assert_eq!(of("disconnected").iter().map(|event| event.session()).collect::<Vec<_>>(), sessions);
+    assert!(of("connected").iter().all(|event| event.span.as_ref().is_some_and(|span| span["node"] == story.url)));
+    assert_eq!(of("block added").len(), story.blocks);
+    assert!(of("reply").iter().all(|event| event.fields.contains_key("latency_ms")));
+    let asked: Vec<&str> = of("request").iter().map(|event| event.fields["operation"].as_str()).take(2).collect();
+    assert_eq!(asked, ["get_server_info", "subscribe"]);
+}
