@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and where it is answered.
 
 mod failures;
+mod follow;
 mod list;
 mod output;
 mod replay;
@@ -25,6 +26,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Show(arguments) => replay::show(&arguments),
+        Command::Follow(arguments) => follow::follow(&arguments),
         Command::Verify { what: Verify::Ghostdag { files } } => verify::ghostdag(&files),
         Command::Verify { what: Verify::Frames { files } } => verify::frames(&files),
     };
@@ -47,9 +49,11 @@ Examples:
   dagstorm run reorg --seed 7               one run
   dagstorm run --seeds 1..201 --check       200 seeds of every scenario, each run twice
   dagstorm replay reorg --seed 7            the same run, with everything that happens in it
+  dagstorm follow --url ws://127.0.0.1:17110 --network mainnet   the chain of a real node
 
-Exit codes: 0 pass, 1 verify found differences or no records, 2 usage, 10 safety, 11 liveness,
-12 nondeterminism, 13 vacuous, 101 panic. Several failures: the first of 101, 10, 12, 11, 13.
+Exit codes: 0 pass, 1 verify found differences or no records, or follow could not print or store,
+2 usage, 10 safety, 11 liveness, 12 nondeterminism, 13 vacuous, 20 follow found no node that can
+be followed, 101 panic. Several failures: the first of 101, 10, 12, 11, 13.
 The short storm over all scenarios also ends with 13 if it missed a coverage point.";
 
 #[derive(Subcommand)]
@@ -64,6 +68,8 @@ enum Command {
     List(ListArguments),
     /// Print the plan of a seed.
     Show(ShowArguments),
+    /// Follow a real node and print its chain as events.
+    Follow(follow::FollowArguments),
     /// Compare reference data with our code.
     Verify {
         #[command(subcommand)]

@@ -19,16 +19,29 @@ pub enum Tone {
 /// Prints a line with a right-aligned verb to standard output.
 pub fn line(tone: Tone, verb: &str, text: &str) {
     let mut out = io::stdout().lock();
+    let line = verb_line(&out, tone, verb, text);
+    written(writeln!(out, "{line}"));
+}
+
+/// Prints a line with a right-aligned verb to standard error: what the command does, where standard output has data.
+pub fn status(tone: Tone, verb: &str, text: &str) {
+    let mut out = io::stderr().lock();
+    let line = verb_line(&out, tone, verb, text);
+    written(writeln!(out, "{line}"));
+}
+
+/// A line with a right-aligned verb as it is to be written to `to`.
+pub fn verb_line(to: &impl IsTerminal, tone: Tone, verb: &str, text: &str) -> String {
     let padding = VERB_WIDTH.saturating_sub(verb.chars().count());
-    let verb = if colours() { paint(tone, verb) } else { verb.to_owned() };
-    written(writeln!(out, "{:padding$}{verb} {text}", ""));
+    let verb = if colours(to) { paint(tone, verb) } else { verb.to_owned() };
+    format!("{:padding$}{verb} {text}", "")
 }
 
 /// Prints lines that belong together and tell of a failure; the first begins with a verb.
 pub fn bad(lines: &[String]) {
     let mut out = io::stdout().lock();
     for (position, line) in lines.iter().enumerate() {
-        let verb = line.split_whitespace().next().filter(|_| position == 0 && colours());
+        let verb = line.split_whitespace().next().filter(|_| position == 0 && colours(&out));
         let line = verb.map_or_else(|| line.clone(), |verb| line.replacen(verb, &paint(Tone::Bad, verb), 1));
         written(writeln!(out, "{line}"));
     }
@@ -57,8 +70,8 @@ fn written(result: io::Result<()>) {
 }
 
 /// Colours are for terminals, unless NO_COLOR says otherwise (<https://no-color.org>).
-fn colours() -> bool {
-    io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+fn colours(to: &impl IsTerminal) -> bool {
+    to.is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn paint(tone: Tone, text: &str) -> String {

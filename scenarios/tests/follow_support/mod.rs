@@ -1,0 +1,4 @@
+//! A model node on a loopback socket, and the command that follows it.
+
+pub mod command;
+pub mod node;
