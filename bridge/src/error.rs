@@ -285,8 +285,8 @@ pub enum Violation {
         /// Hash of our chain.
         expected: Hash,
     },
-    /// A header with another blue score or blue work than a page had said.
-    #[error("the header of block {hash} has other scores than the page said")]
+    /// A block with another blue score or blue work than was told before, by a page or by the checkpoint.
+    #[error("block {hash} has other scores than were told before")]
     ScoresDiffer {
         /// The block.
         hash: Hash,

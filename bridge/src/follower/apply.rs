@@ -82,7 +82,8 @@ impl Follower {
         if page.removed.is_empty() || heavier {
             self.apply(page, now);
         } else {
-            self.confirm_sink(Claim::Page(Box::new(page)));
+            let was_heavier = matches!(&self.link, Link::Open(session) if session.sink_was_heavier);
+            self.confirm_sink(Claim::Page { page: Box::new(page), was_heavier });
         }
     }
 
@@ -102,12 +103,16 @@ impl Follower {
         for block in page.added {
             self.append(block);
         }
-        // Also after an empty page: a consumer may have died between a block and what it made final.
+        self.finalize();
+        self.terminal.fill(None);
+        self.after_page(moved, added, now);
+    }
+
+    /// Moves the root up to the highest block that is final now.
+    pub(super) fn finalize(&mut self) {
         if let Some(root) = self.chain.as_mut().and_then(|view| view.advance_root(self.finality_depth)) {
             self.emit_sequenced(|sequence| L1Event::Finalized { sequence, block: root });
         }
-        self.terminal.fill(None);
-        self.after_page(moved, added, now);
     }
 
     /// Returns false, changing nothing, if the removal would pass the root; a checked page never does.
@@ -154,7 +159,7 @@ impl Follower {
         session.next_poll_at = now + self.config.poll_interval;
         // What was waited for is over: the next time is news.
         session.reported = Reported::default();
-        session.conflict_seen = false;
+        (session.conflict_seen, session.sink_was_heavier) = (false, false);
         if let Some(view) = &self.chain {
             session.hints.retain(|hash| !view.contains(hash));
         }

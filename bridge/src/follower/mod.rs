@@ -30,6 +30,9 @@ use crate::{
     wire::Operation,
 };
 
+/// Room for outputs that stays when all were taken.
+const OUTPUTS_KEPT: usize = 256;
+
 /// What happened outside.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -237,7 +240,12 @@ impl Follower {
 
     /// The next thing to do, oldest first; `None` when everything was taken.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() && self.outputs.capacity() > OUTPUTS_KEPT {
+            // A page of a catch-up has thousands; they shall not stay for the rest of a long life.
+            self.outputs.shrink_to(OUTPUTS_KEPT);
+        }
+        output
     }
 
     /// True while unacknowledged events keep the follower from fetching; an acknowledgement must then be handed in soon.

@@ -106,6 +106,9 @@ impl Follower {
             }
             (Step::AskSinkHeader { anchor, sink }, Reply::Block(block)) => {
                 session.set_sink(page::check_header(sink, &block.header)?, now);
+                // A consumer may have died between a block and what it made final: no reorg may go below that.
+                self.finalize();
+                let Link::Open(session) = &mut self.link else { return Ok(()) };
                 let next = match (&self.chain, &self.restore) {
                     (Some(_), _) => Step::Follow,
                     (None, Some(_)) => Step::RestoreTip,
@@ -138,6 +141,9 @@ impl Follower {
             (Step::RestoreFork { tip }, Reply::ChainPage(page)) => self.on_restored_fork(&page, tip, now)?,
             (Step::RestoreWindow { candidates }, Reply::ChainPage(page)) => {
                 self.on_restored_page(&page, candidates, now)?;
+            }
+            (Step::RestoreChild { fork, child }, Reply::Block(block)) => {
+                self.on_child_of_fork(fork, page::check_header(child, &block.header)?, now)?;
             }
             (Step::AskPruningPoint, Reply::BlockDagInfo(info)) => {
                 session.step = Step::AskPruningPointHeader { pruning_point: info.pruning_point_hash };
@@ -189,9 +195,18 @@ impl Follower {
             return self.on_lagging(sink.hash, now);
         }
         match claim {
-            Claim::Page(page) => self.apply(*page, now),
+            Claim::Page { page, was_heavier: true } => self.apply(*page, now),
+            Claim::Page { was_heavier: false, .. } => self.ask_again_from_heavier(),
             Claim::RemovesRoot => self.on_root_left(now),
             Claim::RefusesTip => self.look_below_tip(now),
+        }
+    }
+
+    /// The node is not behind now, but it may have been when it answered, and then its removals were only blocks that it
+    /// did not have yet. A page asked between two sinks that are heavier than our tip tells the truth.
+    fn ask_again_from_heavier(&mut self) {
+        if let Link::Open(session) = &mut self.link {
+            (session.sink_was_heavier, session.dirty) = (true, true);
         }
     }
 
@@ -224,7 +239,7 @@ impl Follower {
         if self.config.nodes.len() > 1 {
             return self.reject(RejectReason::Lagging { sink }, now);
         }
-        session.conflict_seen = false;
+        (session.conflict_seen, session.sink_was_heavier) = (false, false);
         session.not_before = now + poll_interval;
         session.dirty = true;
         self.report_waiting(|reported| &mut reported.lagging, RejectReason::Lagging { sink });
@@ -278,6 +293,7 @@ impl Follower {
                 Step::ConfirmLast { .. }
                 | Step::ConfirmSinkHeader { .. }
                 | Step::RefreshSinkHeader { .. }
+                | Step::RestoreChild { .. }
                 | Step::Probe { .. }
                 | Step::AskPruningPointHeader { .. },
                 error @ RemoteError::HeaderUnknown,

@@ -91,6 +91,11 @@ impl Restore {
         entries.get(at).copied()
     }
 
+    /// The lowest entry of the locator above a block of our chain.
+    fn entry_above(&self, block: ChainRef) -> Option<ChainRef> {
+        self.checkpoint.locator().iter().rev().find(|entry| entry.index > block.index).copied()
+    }
+
     /// Checks what is removed against the locator: no other blocks of ours are known.
     fn check_removed(&self, removed: HashList<'_>) -> Result<Vec<Hash>, Violation> {
         let tip = self.tip();
@@ -123,7 +128,7 @@ impl Restore {
             }
             match self.entry_at(reference.index) {
                 Some(entry) if entry.hash == reference.hash && entry != reference => {
-                    return Err(Violation::BlueNotIncreasing { hash: reference.hash });
+                    return Err(Violation::ScoresDiffer { hash: reference.hash });
                 }
                 // The fork is between this entry and the one below it.
                 Some(entry) if entry != reference && self.removed.is_none() => return Ok(self.fork_below(entry)),
@@ -226,7 +231,7 @@ impl Follower {
             return Ok(());
         }
         match restore.extend(base, page, page.added.is_empty() && !is_stripped)? {
-            Progress::Complete { fork } => self.restored(fork)?,
+            Progress::Complete { fork } => self.on_fork_found(fork, now)?,
             Progress::Unfinished => {
                 session.step = Step::RestoreWindow { candidates: restore.candidates() };
                 let newest = restore.fetched.last().copied().unwrap_or(base);
@@ -261,6 +266,44 @@ impl Follower {
             Some(_) => Step::RestoreWindow { candidates },
             None => Step::AskPruningPoint,
         };
+    }
+
+    /// The window is there. A consumer may have died between a block and what it made final: a reorg that removes a block
+    /// which is final at our tip is none, whatever the checkpoint's root is.
+    fn on_fork_found(&mut self, fork: ChainRef, now: Duration) -> Result<(), Violation> {
+        let Some(restore) = &self.restore else { return Ok(()) };
+        let depth_of = |block: ChainRef| restore.tip().blue_score.saturating_sub(block.blue_score);
+        let above = restore.entry_above(fork);
+        match restore.removed.as_ref().map(|removed| removed.last().copied()) {
+            // Its score must be asked for only if it can be final.
+            Some(Some(child)) if depth_of(fork) > self.finality_depth => {
+                if let Link::Open(session) = &mut self.link {
+                    session.step = Step::RestoreChild { fork, child };
+                }
+                Ok(())
+            }
+            // The chains part somewhere below this entry.
+            None if above.is_some_and(|above| depth_of(above) >= self.finality_depth) => {
+                self.on_root_left(now);
+                Ok(())
+            }
+            _ => self.restored(fork),
+        }
+    }
+
+    /// The header of the lowest block of ours that the node's chain leaves out.
+    pub(super) fn on_child_of_fork(
+        &mut self,
+        fork: ChainRef,
+        child: ChainRecord,
+        now: Duration,
+    ) -> Result<(), Violation> {
+        let Some(tip) = self.restore.as_ref().map(|restore| restore.tip()) else { return Ok(()) };
+        if tip.blue_score.saturating_sub(child.blue_score) >= self.finality_depth {
+            self.on_root_left(now);
+            return Ok(());
+        }
+        self.restored(fork)
     }
 
     /// Everything is there: begins to follow, from the fork if the tip left the chain meanwhile.

@@ -63,6 +63,9 @@ pub(super) struct Session {
     pub(super) unfinished_pages: u32,
     pub(super) catching_up_reported_at: Option<Duration>,
     pub(super) reported: Reported,
+    /// The node's sink was seen to be heavier than our tip since the last page that was applied: what a page asked for now
+    /// removes was not asked from a node that was behind.
+    pub(super) sink_was_heavier: bool,
     /// The node's heavier chain was found to lack our root; believed when found again.
     pub(super) conflict_seen: bool,
     /// How often the step was doubled, because the one before let nothing through although the sink is above.
@@ -154,6 +157,11 @@ pub(super) enum Step {
     RestoreWindow {
         candidates: Candidates,
     },
+    /// Is the lowest removed block of ours final?
+    RestoreChild {
+        fork: ChainRef,
+        child: Hash,
+    },
 }
 
 /// The block at which a chain without history will begin.
@@ -168,7 +176,11 @@ pub(super) struct Anchor {
 #[derive(Debug)]
 pub(super) enum Claim {
     /// Our newest blocks left the chain, and nothing heavier was added yet.
-    Page(Box<VerifiedPage>),
+    Page {
+        page: Box<VerifiedPage>,
+        /// The sink was seen to be heavier before the page was asked for, too.
+        was_heavier: bool,
+    },
     /// Our root left the chain.
     RemovesRoot,
     /// The node does not serve the chain from our tip.
@@ -200,6 +212,7 @@ impl Session {
             unfinished_pages: 0,
             catching_up_reported_at: None,
             reported: Reported::default(),
+            sink_was_heavier: false,
             conflict_seen: false,
             boost: 0,
             restarts: 0,
@@ -264,6 +277,7 @@ impl Session {
             Step::ConfirmSink { .. } | Step::RefreshSink { .. } => Request::GetSink,
             Step::ConfirmLast { last, .. } => header_of(last.hash),
             Step::RestoreTip => header_of(asking.restoring?.hash),
+            Step::RestoreChild { child, .. } => header_of(*child),
             Step::Probe { sink, .. } => Request::GetVirtualChainFromBlockV2 {
                 start_hash: *sink,
                 verbosity: Verbosity::None,
