@@ -108,7 +108,8 @@ pub enum RejectReason {
     /// The node's chain forks below our finalized root.
     #[error("its chain leaves ours below the finalized block {root}")]
     Conflicting {
-        /// Our root.
+        /// The highest block of ours that is known to be final, or, if that is on its chain, the lowest final one that is
+        /// not.
         root: Hash,
     },
     /// The node's selected chain is not heavier than ours.
@@ -258,16 +259,6 @@ pub enum Violation {
         field: &'static str,
         /// The block.
         hash: Hash,
-    },
-    /// A chain that is said to contain our tip, and has another block at a place where ours is known.
-    #[error("its chain to our tip has {found} at index {index}, ours has {expected} there")]
-    NotOurChain {
-        /// Index of the place.
-        index: u64,
-        /// Hash sent.
-        found: Hash,
-        /// Hash of our chain.
-        expected: Hash,
     },
     /// A block that is on the chain twice.
     #[error("block {hash} is on the chain twice")]

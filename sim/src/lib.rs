@@ -11,6 +11,7 @@
 //! | [`miner`], [`gossip`] | who finds blocks, and when others hear of them |
 //! | [`node`] | one node's view, and what it answers |
 //! | [`network`] | all of it in one event queue |
+//! | [`rig`] | a follower and the nodes joined in one process, for property tests and fuzzing |
 //! | [`trace`] | the hash chain over everything that happens |
 //! | [`world`] | the shell: virtual time, links, the nodes' wRPC service (feature `world`) |
 
@@ -30,6 +31,7 @@ pub mod network;
 pub mod node;
 pub mod params;
 pub mod random;
+pub mod rig;
 pub mod trace;
 pub mod workload;
 #[cfg(feature = "world")]

@@ -47,6 +47,7 @@ impl Follower {
                     None => session.dirty = true,
                     Some(hash) if self.chain.as_ref().is_some_and(|chain| chain.contains(&hash)) => {}
                     Some(_) if session.in_flight.is_none() => session.dirty = true,
+                    Some(hash) if session.hints.contains(&hash) => {}
                     // The reply in flight may contain the block already: decided when it has been applied.
                     Some(hash) if session.hints.len() < HINT_LIMIT => session.hints.push(hash),
                     Some(_) => session.dirty = true,
@@ -143,7 +144,7 @@ impl Follower {
                 self.on_restored_page(&page, candidates, now)?;
             }
             (Step::RestoreChild { fork, child }, Reply::Block(block)) => {
-                self.on_child_of_fork(fork, page::check_header(child, &block.header)?, now)?;
+                self.on_child_of_fork(fork, child, &block, now)?;
             }
             (Step::AskPruningPoint, Reply::BlockDagInfo(info)) => {
                 session.step = Step::AskPruningPointHeader { pruning_point: info.pruning_point_hash };
@@ -218,6 +219,11 @@ impl Follower {
             false => RejectReason::AnchorLeft { anchor: root.hash },
         };
         self.reject_if_found_again(reason, now);
+    }
+
+    /// The node's heavier chain does not contain a block of ours that is final, although not told to be.
+    pub(super) fn on_final_block_left(&mut self, block: Hash, now: Duration) {
+        self.reject_if_found_again(RejectReason::Conflicting { root: block }, now);
     }
 
     /// What the node says about our chain and where its sink is were several questions: a node that was behind at the

@@ -132,10 +132,8 @@ impl Restore {
                 }
                 // The fork is between this entry and the one below it.
                 Some(entry) if entry != reference && self.removed.is_none() => return Ok(self.fork_below(entry)),
-                Some(entry) if entry != reference => {
-                    let (index, found, expected) = (entry.index, reference.hash, entry.hash);
-                    return Err(Violation::NotOurChain { index, found, expected });
-                }
+                // A reorg since the page that told what is removed.
+                Some(entry) if entry != reference => return Ok(Progress::Changed),
                 _ => self.fetched.push(reference),
             }
         }
@@ -237,17 +235,22 @@ impl Follower {
                 let newest = restore.fetched.last().copied().unwrap_or(base);
                 self.report_restored(newest, now);
             }
-            // A reorg since the last page.
-            Progress::Changed => {
-                restore.fetched.clear();
-                session.restarts += 1;
-                if session.restarts >= MOST_RESTARTS {
-                    return Err(Violation::Unstable { pages: session.restarts });
-                }
-                session.not_before = now + self.config.poll_interval;
-                session.step = Step::AskDagInfo;
-            }
+            Progress::Changed => self.restore_anew(now)?,
         }
+        Ok(())
+    }
+
+    /// A reorg since the last page: asks for everything again.
+    fn restore_anew(&mut self, now: Duration) -> Result<(), Violation> {
+        let Some(restore) = &mut self.restore else { return Ok(()) };
+        let Link::Open(session) = &mut self.link else { return Ok(()) };
+        restore.fetched.clear();
+        session.restarts += 1;
+        if session.restarts >= MOST_RESTARTS {
+            return Err(Violation::Unstable { pages: session.restarts });
+        }
+        session.not_before = now + self.config.poll_interval;
+        session.step = Step::AskDagInfo;
         Ok(())
     }
 
@@ -275,32 +278,37 @@ impl Follower {
         let depth_of = |block: ChainRef| restore.tip().blue_score.saturating_sub(block.blue_score);
         let above = restore.entry_above(fork);
         match restore.removed.as_ref().map(|removed| removed.last().copied()) {
-            // Its score must be asked for only if it can be final.
-            Some(Some(child)) if depth_of(fork) > self.finality_depth => {
+            Some(Some(child)) => {
                 if let Link::Open(session) = &mut self.link {
                     session.step = Step::RestoreChild { fork, child };
                 }
                 Ok(())
             }
             // The chains part somewhere below this entry.
-            None if above.is_some_and(|above| depth_of(above) >= self.finality_depth) => {
-                self.on_root_left(now);
+            None if let Some(above) = above.filter(|above| depth_of(*above) >= self.finality_depth) => {
+                self.on_final_block_left(above.hash, now);
                 Ok(())
             }
             _ => self.restored(fork),
         }
     }
 
-    /// The header of the lowest block of ours that the node's chain leaves out.
+    /// The header of the lowest block of ours that the node's chain leaves out. It must follow the fork: the node may have
+    /// reorganised between the page that removed it and those of the window.
     pub(super) fn on_child_of_fork(
         &mut self,
         fork: ChainRef,
-        child: ChainRecord,
+        child: Hash,
+        block: &Block<'_>,
         now: Duration,
     ) -> Result<(), Violation> {
+        let child = page::check_header(child, &block.header)?;
+        if block.header.first_parent() != Some(fork.hash) {
+            return self.restore_anew(now);
+        }
         let Some(tip) = self.restore.as_ref().map(|restore| restore.tip()) else { return Ok(()) };
         if tip.blue_score.saturating_sub(child.blue_score) >= self.finality_depth {
-            self.on_root_left(now);
+            self.on_final_block_left(child.hash, now);
             return Ok(());
         }
         self.restored(fork)
