@@ -168,8 +168,15 @@ async fn must_conflict(nodes: &Apart, stored: Stored, given: Given) {
     let Some(L1Event::Fatal(fatal)) = second.told.last() else {
         panic!("{given:?}: the last event must be Fatal: {:#?}", second.told)
     };
-    let root = second.stored.root().hash;
-    assert_eq!(fatal.nodes, [(nodes.right.url(), RejectReason::Conflicting { root })], "{given:?}");
+    let [(node, RejectReason::Conflicting { root })] = &fatal.nodes[..] else { panic!("{given:?}: {fatal}") };
+    assert_eq!(*node, nodes.right.url());
+    // A block of ours that is final at our tip and not on the other chain.
+    let chain = &second.stored.chain;
+    let fork = chain.iter().position(|block| block.hash == nodes.fork).expect("the common blocks were followed");
+    let named = chain.iter().position(|block| block.hash == *root).expect("the block is ours");
+    assert!(named > fork, "{given:?}: block {named} of our chain is on the other, too");
+    let depth = chain[chain.len() - 1].blue_score - chain[named].blue_score;
+    assert!(depth >= FINALITY_DEPTH, "{given:?}: block {named} of our chain is only {depth} deep");
 }
 
 #[test]

@@ -108,8 +108,7 @@ pub enum RejectReason {
     /// The node's chain forks below our finalized root.
     #[error("its chain leaves ours below the finalized block {root}")]
     Conflicting {
-        /// The highest block of ours that is known to be final, or, if that is on its chain, the lowest final one that is
-        /// not.
+        /// A final block of ours that is not on its chain: our root, or the lowest that is known.
         root: Hash,
     },
     /// The node's selected chain is not heavier than ours.

@@ -1,11 +1,13 @@
 //! Property: every added block is what the DAG says it is, also if it leaves the chain again later: it exists, its parent
 //! is its selected parent, scores and timestamp are those of its header, and it accepts exactly the transactions that it
-//! accepts, in order, with their payloads, subnetworks and positions.
+//! accepts, in order, with their payloads, subnetworks and positions. A block that was not verified is followed by others
+//! of its page, of which the last was.
 //!
 //! Moment: every added block. Finds lost, swapped, repeated and damaged transactions and fields, as when transactions of
 //! two merged blocks are collected by a map without order. False for a while: never.
 
 use bridge::{AcceptedTransaction, BlockAdded, L1Event};
+use kaspa_hashes::Hash;
 use sim::{block_store::BlockStore, dag::BlockId};
 
 use super::{Checker, Context};
@@ -13,11 +15,14 @@ use crate::{oracle, plan::Plan};
 
 /// See the module documentation.
 #[derive(Debug)]
-pub struct Truth;
+pub struct Truth {
+    /// The last event, if it was a block that was not verified.
+    unverified: Option<Hash>,
+}
 
 impl Checker for Truth {
     fn new(_: &Plan, _: usize) -> Self {
-        Self
+        Self { unverified: None }
     }
 
     fn name(&self) -> &'static str {
@@ -29,7 +34,13 @@ impl Checker for Truth {
     }
 
     fn on_event(&mut self, event: &L1Event, context: Context<'_>) -> Result<(), String> {
-        let L1Event::BlockAdded(added) = event else { return Ok(()) };
+        let before = self.unverified.take();
+        let L1Event::BlockAdded(added) = event else {
+            return before.map_or(Ok(()), |hash| {
+                Err(format!("block {hash} was not verified, and no block follows it that was"))
+            });
+        };
+        self.unverified = (!added.verified).then_some(added.block.hash);
         let store = context.network.store();
         let Some(id) = store.dag().id(&added.block.hash) else {
             return Err(format!("block {} is on no chain of this L1", added.block.hash));
@@ -61,11 +72,11 @@ impl Checker for Truth {
 fn check_header(added: &BlockAdded, store: &BlockStore, id: BlockId) -> Result<(), String> {
     let header = &store.block(id).header;
     let selected_parent = oracle::selected_parent(store, id).map(|parent| store.dag().hash(parent));
-    let found = (Some(added.parent), added.block.blue_score, added.daa_score, added.timestamp_ms, added.verified);
-    let truth = (selected_parent, header.blue_score, header.daa_score, header.timestamp, true);
+    let found = (Some(added.parent), added.block.blue_score, added.daa_score, added.timestamp_ms);
+    let truth = (selected_parent, header.blue_score, header.daa_score, header.timestamp);
     if found != truth {
         return Err(format!(
-            "block {}: (parent, blue score, DAA score, timestamp, verified) was delivered as {found:?}, it is {truth:?}",
+            "block {}: (parent, blue score, DAA score, timestamp) was delivered as {found:?}, it is {truth:?}",
             added.block.hash
         ));
     }
