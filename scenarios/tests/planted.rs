@@ -1,6 +1,8 @@
-//! The `planted` command as a user meets it, up to the build of the copy, which takes too long for a test.
+//! The `planted` command as a user meets it, up to the build of the copy, which takes too long for a test; and that the
+//! table of bug classes, their stories and the removals of their handlings belong together.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -48,15 +50,22 @@ fn refused(directory: &str, files: &[(&str, &str)]) -> String {
     error
 }
 
+/// The names of the files of bugs in a directory of this crate, sorted.
+fn bug_files(directory: &str) -> Vec<String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let files = fs::read_dir(directory).expect("the directory is there").map(|file| file.expect("it can be read"));
+    let paths = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    let mut names: Vec<String> =
+        paths.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
 #[test]
 fn given_the_bugs_of_this_project_when_listed_then_each_fits_the_present_bridge_and_tells_its_source() {
     let output = planted(&["--list"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let (listed, directory) = (text(&output.stdout), Path::new(env!("CARGO_MANIFEST_DIR")).join("planted"));
-    let files = fs::read_dir(directory).expect("the directory is there").map(|file| file.expect("it can be read"));
-    let mut names: Vec<String> =
-        files.map(|file| file.path().file_stem().expect("a name").to_string_lossy().into_owned()).collect();
-    names.sort();
+    let (listed, names) = (text(&output.stdout), bug_files("planted"));
     let heads: Vec<&str> = listed.lines().filter(|line| !line.starts_with(' ')).collect();
     assert_eq!(heads, names);
     assert_eq!(listed.matches("    really happened: ").count(), names.len());
@@ -137,4 +146,106 @@ fn given_help_when_asked_then_it_has_examples_and_exit_codes() {
     assert!(output.status.success());
     let help = text(&output.stdout);
     assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{help}");
+}
+
+/// Where the stories of the bug classes are.
+fn stories_directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../bridge/tests/bug_classes")
+}
+
+fn is_class(word: &str) -> bool {
+    let mut bytes = word.bytes();
+    bytes.next().is_some_and(|letter| letter.is_ascii_uppercase())
+        && bytes.len() > 0
+        && bytes.all(|digit| digit.is_ascii_digit())
+}
+
+/// The rows of the table of bug classes: class, and where its story is, or why it has none.
+fn table() -> Vec<(String, String)> {
+    let main = fs::read_to_string(stories_directory().join("main.rs")).expect("the stories are there");
+    let rows = main.lines().filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |"));
+    let cells = rows.filter_map(|row| row.split_once(" | "));
+    let rows = cells.filter(|(class, _)| is_class(class)).filter_map(|(class, rest)| {
+        let (_, place) = rest.rsplit_once(" | ")?;
+        Some((class.to_owned(), place.to_owned()))
+    });
+    rows.collect()
+}
+
+/// All stories: the class that stands before its first sentence, and the path of the test.
+fn stories() -> BTreeSet<(String, String)> {
+    let mut stories = BTreeSet::new();
+    for file in fs::read_dir(stories_directory()).expect("the stories are there") {
+        let path = file.expect("it can be read").path();
+        let module = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let mut class = None;
+        for line in fs::read_to_string(&path).expect("it is text").lines() {
+            if let Some((word, _)) = line.strip_prefix("/// ").and_then(|doc| doc.split_once(": ")) {
+                class = is_class(word).then(|| word.to_owned());
+            } else if let Some((_, function)) = line.split_once("fn given_") {
+                let name = function.split('(').next().unwrap_or(function);
+                let class = class.take().unwrap_or_else(|| panic!("no class before {module}::given_{name}"));
+                stories.insert((class, format!("{module}::given_{name}")));
+            }
+        }
+    }
+    stories
+}
+
+/// The removals of this project as `--list` tells them: class and story, in the order of the list.
+fn removals() -> Vec<(String, String)> {
+    let output = planted(&["--handling", "--list"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let listed = text(&output.stdout);
+    let mut removals = Vec::new();
+    let mut class = String::new();
+    for line in listed.lines() {
+        if let Some(story) = line.strip_prefix("    found by ") {
+            removals.push((std::mem::take(&mut class), story.to_owned()));
+        } else if !line.starts_with(' ') {
+            line.split(' ').next().unwrap_or(line).clone_into(&mut class);
+        }
+    }
+    removals
+}
+
+#[test]
+fn given_the_removals_of_this_project_when_listed_then_each_fits_the_present_bridge_and_comes_in_the_order_of_classes()
+{
+    let removals = removals();
+    assert_eq!(removals.len(), bug_files("planted/handling").len());
+    let number = |class: &str| -> (String, u32) { (class[..1].to_owned(), class[1..].parse().expect("a number")) };
+    assert!(removals.is_sorted_by_key(|(class, _)| number(class)), "{removals:?}");
+}
+
+#[test]
+fn given_the_table_of_bug_classes_when_compared_then_every_class_has_a_story_with_a_removal_or_a_reason() {
+    let (table, stories) = (table(), stories());
+    let expected = [('A', 10), ('B', 12), ('C', 8), ('D', 9), ('E', 12)];
+    let expected =
+        expected.into_iter().flat_map(|(letter, last)| (1..=last).map(move |number| format!("{letter}{number}")));
+    assert!(table.iter().map(|(class, _)| class.clone()).eq(expected), "{table:?}");
+    let is_told = |place: &str| !place.starts_with("not here: ");
+    let told = table.iter().filter(|(_, place)| is_told(place));
+    let told: BTreeSet<(String, String)> = told.map(|(class, place)| (class.clone(), place.replace('`', ""))).collect();
+    let module = |story: &str| story.split("::").next().unwrap_or(story).to_owned();
+    let found: BTreeSet<(String, String)> =
+        stories.iter().map(|(class, story)| (class.clone(), module(story))).collect();
+    assert_eq!(told, found, "the table and the stories differ");
+    let removed: BTreeSet<(String, String)> = removals().into_iter().collect();
+    assert_eq!(removed, stories, "stories without a removal, or removals without a story of their class");
+}
+
+#[test]
+fn given_an_unknown_removal_or_an_option_of_hunts_when_asked_then_a_usage_error_before_anything_is_built() {
+    let output = planted(&["--handling", "--bug", "no-such-handling"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no-such-handling"), "{}", text(&output.stderr));
+    assert_eq!(planted(&["--handling", "--budget-seconds", "9"]).status.code(), Some(2));
+    let wrong =
+        GOOD.replace("really_happened = \"project #1\"\nfound_by = [\"path\"]", "class = \"A1\"\ntest = \"nowhere\"");
+    let directory = bugs("planted_handling", &[("odd.toml", &wrong)]);
+    let output = planted(&["--handling", "--list", "--bugs", directory.to_str().expect("scratch paths are UTF-8")]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(text(&output.stderr).contains("odd.toml:5: "), "{}", text(&output.stderr));
 }

@@ -58,6 +58,14 @@ pub enum PlantedError {
         /// Where bugs were looked for.
         directory: PathBuf,
     },
+    /// A handling names a story that there is not.
+    #[error("{}: no story is named '{test}'", .path.display())]
+    NoStory {
+        /// The handling's file.
+        path: PathBuf,
+        /// What it names.
+        test: String,
+    },
     /// The place for the copy cannot be told.
     #[error("cannot find the target directory: {message}")]
     NoTarget {
@@ -72,6 +80,12 @@ pub enum PlantedError {
         /// Its seed.
         seed: u64,
         /// What differs.
+        message: String,
+    },
+    /// The stories fail although nothing is removed.
+    #[error("the copy with every handling in place does not pass the stories: {message}")]
+    Stories {
+        /// What they printed.
         message: String,
     },
     /// Two edits want the same text.
@@ -127,7 +141,11 @@ impl PlantedError {
     /// Exit code of the command.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::BugFile { .. } | Self::NoBug { .. } | Self::Overlap { .. } | Self::UnknownBug { .. } => USAGE,
+            Self::BugFile { .. }
+            | Self::NoBug { .. }
+            | Self::NoStory { .. }
+            | Self::Overlap { .. }
+            | Self::UnknownBug { .. } => USAGE,
             _ => NO_COPY,
         }
     }

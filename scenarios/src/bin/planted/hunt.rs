@@ -217,7 +217,7 @@ impl Hunter {
         let errors = if bug.is_some() { Stdio::null() } else { Stdio::inherit() };
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         match bug {
-            Some(bug) => command.env(SWITCH_VARIABLE, &bug.name),
+            Some(bug) => command.env(SWITCH_VARIABLE, &bug.patch.name),
             None => command.env_remove(SWITCH_VARIABLE),
         };
         command.spawn().map_err(|source| PlantedError::Start { program: self.binary.display().to_string(), source })

@@ -1,26 +1,32 @@
 //! `planted`: shows that the storm finds real bugs. It plants known bugs into a copy of the bridge, switches one on at
-//! a time, and runs the storm until a property breaks.
+//! a time, and runs the storm until a property breaks. With `--handling` it shows the same of the stories of the bug
+//! classes: it removes what handles a class, one handling at a time, and runs the story that must fail then.
 //!
 //! | module | room for |
 //! |---|---|
-//! | `bug` | a bug as a file |
-//! | `plant` | all bugs into the bridge's sources, each behind its switch |
-//! | `workspace` | the copy on disk, and its build |
-//! | `hunt` | runs of the copy, until a property breaks or patience ends |
-//! | `report` | rows and JSON |
+//! | `patch` | what every file has: a name, a meaning, edits |
+//! | `bug`, `handling` | a bug as a file; the removal of a handling as a file |
+//! | `plant` | all patches into the bridge's sources, each behind its switch |
+//! | `workspace` | a copy on disk, and its build |
+//! | `hunt`, `trial` | runs of the copy, until a property breaks or patience ends; the story of a handling without it |
+//! | `report`, `trial_report` | rows and JSON |
 //!
 //! The bridge that ships has no trace of this: no feature, no hook, no `cfg`. To add a bug, add a file to
-//! `scenarios/planted/`.
+//! `scenarios/planted/`; to add the removal of a handling, one to `scenarios/planted/handling/`.
 
 mod bug;
 mod error;
+mod handling;
 mod hunt;
 /// The words of the `dagstorm` command, so that both look alike.
 #[path = "../../cli/output.rs"]
 #[allow(dead_code, reason = "dagstorm says more")]
 mod output;
+mod patch;
 mod plant;
 mod report;
+mod trial;
+mod trial_report;
 mod workspace;
 
 use std::{
@@ -32,31 +38,37 @@ use std::{
 
 use clap::Parser;
 
-use self::{bug::Bug, error::PlantedError, hunt::Hunter, output::Tone, report::Progress};
+use self::{
+    bug::Bug, error::PlantedError, handling::Handling, hunt::Hunter, output::Tone, patch::Patch, report::Progress,
+    trial::Trial, workspace::Purpose,
+};
 
-/// Exit code if a bug was missed.
+/// Exit code if a bug, or the removal of a handling, was missed.
 const MISSED: u8 = 1;
 
 /// Plant known bugs into a copy of the bridge, one at a time, and show that the storm finds each.
 #[derive(Parser)]
 #[command(name = "planted", after_help = AFTER_HELP)]
 struct Arguments {
-    /// Hunt this bug only; may be given several times.
+    /// Remove what handles the bug classes instead, one handling at a time, and show that the story of its class fails.
+    #[arg(long)]
+    handling: bool,
+    /// Hunt this bug, or remove this handling, only; may be given several times.
     #[arg(long, value_name = "NAME")]
     bug: Vec<String>,
-    /// List the bugs; nothing is built or run.
+    /// List the bugs or handlings; nothing is built or run.
     #[arg(long, conflicts_with_all = ["bug", "json"])]
     list: bool,
     /// CPU seconds of runs after which a bug counts as missed.
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 60, conflicts_with = "handling", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     budget_seconds: u64,
     /// Seconds on the wall clock after which a single run counts as hung and is ended.
     #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     hang_seconds: u64,
-    /// Where the bugs are [default: scenarios/planted of the workspace].
+    /// Where they are [default: scenarios/planted of the workspace, or scenarios/planted/handling].
     #[arg(long, value_name = "DIR")]
     bugs: Option<PathBuf>,
-    /// Print one JSON object a line for each bug.
+    /// Print one JSON object a line for each bug or handling.
     #[arg(long)]
     json: bool,
 }
@@ -66,12 +78,14 @@ Examples:
   cargo run --release -p scenarios --bin planted              plant, build, and hunt every bug
   cargo run --release -p scenarios --bin planted -- --list    what the bugs are, and which property finds each
   cargo run --release -p scenarios --bin planted -- --bug waits-for-ever --budget-seconds 10
+  cargo run --release -p scenarios --bin planted -- --handling          remove every handling, and run its story
 
 A bug is found when a run breaks one of the properties that its file names. Another property does not count: a bug that
-is found by accident is a bug in a checker. The same run without the bug must pass.
+is found by accident is a bug in a checker. The same run without the bug must pass. The removal of a handling is found when
+the story that its file names fails or does not end; with all handlings in place every story must pass.
 
-Exit codes: 0 every bug was found, 1 a bug was missed, 2 usage or a bug file that is wrong, 3 the copy cannot be made,
-built or run, or does not do what the original does.";
+Exit codes: 0 every bug or removal was found, 1 one was missed, 2 usage or a file that is wrong, 3 the copy cannot be
+made, built or run, or does not do what the original does.";
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -85,11 +99,15 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<u8, PlantedError> {
     let root = workspace_root();
+    if arguments.handling { run_trials(arguments, &root) } else { run_hunts(arguments, &root) }
+}
+
+fn run_hunts(arguments: &Arguments, root: &Path) -> Result<u8, PlantedError> {
     let directory = arguments.bugs.clone().unwrap_or_else(|| root.join("scenarios/planted"));
-    let bugs = bug::read_all(&directory)?;
-    let wanted = wanted(&bugs, &arguments.bug, &directory)?;
+    let bugs = patch::read_all(&directory, bug::parse)?;
+    let wanted = wanted(&bugs, |bug| &bug.patch, &arguments.bug, &directory)?;
     // All bugs are planted even if one is hunted: one build serves for all, and one that does not fit is told at once.
-    let planted = plant::plant(&bugs, |file| error::read(&root.join(file)))?;
+    let planted = plant::plant(bugs.iter().map(|bug| &bug.patch), |file| error::read(&root.join(file)))?;
     if arguments.list {
         report::list(&bugs);
         return Ok(0);
@@ -98,16 +116,12 @@ fn run(arguments: &Arguments) -> Result<u8, PlantedError> {
     let place = target.join("planted");
     let _lock = lock(&place)?;
     let copy = place.join("workspace");
-    workspace::copy(&root, &copy, planted)?;
+    workspace::copy(Purpose::Storm, root, &copy, planted)?;
     if !arguments.json {
-        output::line(
-            Tone::Good,
-            "Planted",
-            &format!("{} in {}", report::count(bugs.len() as u64, "bug"), copy.display()),
-        );
+        tell_planted(&report::count(bugs.len() as u64, "bug"), &copy);
     }
     let hunter = Hunter {
-        binary: workspace::build(&root, &copy, &target)?,
+        binary: workspace::build(Purpose::Storm, root, &copy, &target)?,
         save_directory: place.join("failures"),
         budget_seconds: arguments.budget_seconds as f64,
         longest_run: Duration::from_secs(arguments.hang_seconds),
@@ -119,11 +133,42 @@ fn run(arguments: &Arguments) -> Result<u8, PlantedError> {
     hunt_all(&hunter, &wanted, arguments.json)
 }
 
+fn run_trials(arguments: &Arguments, root: &Path) -> Result<u8, PlantedError> {
+    let directory = arguments.bugs.clone().unwrap_or_else(|| root.join("scenarios/planted/handling"));
+    let mut handlings = patch::read_all(&directory, handling::parse)?;
+    // By letter, then by number.
+    handlings.sort_by_key(|handling| (handling.class[..1].to_owned(), handling.class.len(), handling.class.clone()));
+    let wanted = wanted(&handlings, |handling| &handling.patch, &arguments.bug, &directory)?;
+    let planted = plant::plant(handlings.iter().map(|handling| &handling.patch), |file| error::read(&root.join(file)))?;
+    if arguments.list {
+        trial_report::list(&handlings);
+        return Ok(0);
+    }
+    let place = target_directory()?.join("planted/handling");
+    let _lock = lock(&place)?;
+    let copy = place.join("workspace");
+    workspace::copy(Purpose::Stories, root, &copy, planted)?;
+    if !arguments.json {
+        tell_planted(&format!("removals of {}", report::count(handlings.len() as u64, "handling")), &copy);
+    }
+    let binary = workspace::build(Purpose::Stories, root, &copy, &place.join("target"))?;
+    let trial = Trial { binary, longest_run: Duration::from_secs(arguments.hang_seconds) };
+    let stories = trial.control(&handlings)?;
+    if !arguments.json {
+        output::line(Tone::Good, "Control", &format!("{stories} stories pass with every handling in place"));
+    }
+    try_all(&trial, &wanted, arguments.json)
+}
+
+fn tell_planted(what: &str, copy: &Path) {
+    output::line(Tone::Good, "Planted", &format!("{what} in {}", copy.display()));
+}
+
 fn hunt_all(hunter: &Hunter, bugs: &[&Bug], json: bool) -> Result<u8, PlantedError> {
-    let name_width = bugs.iter().map(|bug| bug.name.len()).max().unwrap_or_default();
+    let name_width = name_width(bugs.iter().map(|bug| &bug.patch));
     let mut summary = report::Summary::start();
     for bug in bugs {
-        let progress = Progress::start(&bug.name);
+        let progress = Progress::start(&bug.patch.name);
         let hunt = hunter.hunt(bug, |hunt| progress.show(hunt))?;
         progress.end();
         if json {
@@ -139,12 +184,41 @@ fn hunt_all(hunter: &Hunter, bugs: &[&Bug], json: bool) -> Result<u8, PlantedErr
     Ok(if summary.all_found() { 0 } else { MISSED })
 }
 
-/// The bugs asked for, in the order of their files; all if none is named.
-fn wanted<'a>(bugs: &'a [Bug], names: &[String], directory: &Path) -> Result<Vec<&'a Bug>, PlantedError> {
-    if let Some(name) = names.iter().find(|name| bugs.iter().all(|bug| bug.name != **name)) {
+fn try_all(trial: &Trial, handlings: &[&Handling], json: bool) -> Result<u8, PlantedError> {
+    let name_width = name_width(handlings.iter().map(|handling| &handling.patch));
+    let mut summary = trial_report::Summary::start();
+    for handling in handlings {
+        let progress = Progress::start(&handling.patch.name);
+        let verdict = trial.without(handling)?;
+        progress.end();
+        if json {
+            output::plain(&trial_report::json(handling, &verdict));
+        } else {
+            trial_report::print(handling, &verdict, name_width);
+        }
+        summary.add(&verdict);
+    }
+    if !json {
+        summary.print();
+    }
+    Ok(if summary.all_found() { 0 } else { MISSED })
+}
+
+fn name_width<'a>(patches: impl Iterator<Item = &'a Patch>) -> usize {
+    patches.map(|patch| patch.name.len()).max().unwrap_or_default()
+}
+
+/// Those asked for, in the order of all; all if none is named.
+fn wanted<'a, T>(
+    all: &'a [T],
+    patch: impl Fn(&T) -> &Patch,
+    names: &[String],
+    directory: &Path,
+) -> Result<Vec<&'a T>, PlantedError> {
+    if let Some(name) = names.iter().find(|name| all.iter().all(|one| patch(one).name != **name)) {
         return Err(PlantedError::UnknownBug { name: name.clone(), directory: directory.to_owned() });
     }
-    Ok(bugs.iter().filter(|bug| names.is_empty() || names.contains(&bug.name)).collect())
+    Ok(all.iter().filter(|one| names.is_empty() || names.contains(&patch(one).name)).collect())
 }
 
 /// The workspace that this program was built from.

@@ -1,10 +1,10 @@
-//! All bugs into the bridge's sources, each behind its switch, so that one build serves for all.
+//! All patches into the bridge's sources, each behind its switch, so that one build serves for all.
 
 use std::{collections::BTreeMap, ops::Range};
 
 use crate::{
-    bug::{Bug, Edit},
     error::PlantedError,
+    patch::{Edit, Patch},
 };
 
 /// The bridge's root module, which gets one line more.
@@ -13,21 +13,21 @@ const ROOT_MODULE: &str = "bridge/src/lib.rs";
 /// The module of the switches.
 const SWITCHES: &str = "bridge/src/planted.rs";
 
-/// Names the bug that is switched on; without it none is.
+/// Names the patch that is switched on; without it none is.
 pub const SWITCH_VARIABLE: &str = "DAGSTORM_PLANTED_BUG";
 
 /// The sources that differ from the original, by path relative to the workspace. `source` gives the original of a path.
 ///
 /// # Errors
 /// An edit whose text is not in its file exactly once, two edits of the same text, or what `source` fails with.
-pub fn plant(
-    bugs: &[Bug],
+pub fn plant<'a>(
+    patches: impl IntoIterator<Item = &'a Patch>,
     mut source: impl FnMut(&str) -> Result<String, PlantedError>,
 ) -> Result<BTreeMap<String, String>, PlantedError> {
-    let mut by_file: BTreeMap<&str, Vec<(&Bug, &Edit)>> = BTreeMap::from([(ROOT_MODULE, Vec::new())]);
-    for bug in bugs {
-        for edit in &bug.edits {
-            by_file.entry(&edit.file).or_default().push((bug, edit));
+    let mut by_file: BTreeMap<&str, Vec<(&Patch, &Edit)>> = BTreeMap::from([(ROOT_MODULE, Vec::new())]);
+    for patch in patches {
+        for edit in &patch.edits {
+            by_file.entry(&edit.file).or_default().push((patch, edit));
         }
     }
     let mut planted = BTreeMap::from([(SWITCHES.to_owned(), switches())]);
@@ -42,42 +42,42 @@ pub fn plant(
 }
 
 /// `original` with all edits made. Each is looked for in the original, so that none depends on another.
-fn edited(original: &str, edits: &[(&Bug, &Edit)]) -> Result<String, PlantedError> {
+fn edited(original: &str, edits: &[(&Patch, &Edit)]) -> Result<String, PlantedError> {
     let mut placed = edits
         .iter()
-        .map(|(bug, edit)| Ok((place(original, bug, edit)?, *bug, *edit)))
-        .collect::<Result<Vec<(Range<usize>, &Bug, &Edit)>, PlantedError>>()?;
+        .map(|(patch, edit)| Ok((place(original, patch, edit)?, *patch, *edit)))
+        .collect::<Result<Vec<(Range<usize>, &Patch, &Edit)>, PlantedError>>()?;
     placed.sort_by_key(|(range, ..)| range.start);
     let mut text = String::with_capacity(original.len());
     let mut copied = 0;
-    let mut last: Option<(&Bug, &Edit)> = None;
-    for (range, bug, edit) in placed {
+    let mut last: Option<(&Patch, &Edit)> = None;
+    for (range, patch, edit) in placed {
         if let Some((first, first_edit)) = last
             && range.start < copied
         {
             return Err(PlantedError::Overlap {
                 path: first.path.clone(),
                 line: first_edit.line,
-                other_path: bug.path.clone(),
+                other_path: patch.path.clone(),
                 other_line: edit.line,
                 file: edit.file.clone(),
             });
         }
         text.push_str(&original[copied..range.start]);
         text.push_str(&edit.replace);
-        (copied, last) = (range.end, Some((bug, edit)));
+        (copied, last) = (range.end, Some((patch, edit)));
     }
     text.push_str(&original[copied..]);
     Ok(text)
 }
 
 /// Where the edit's text stands.
-fn place(original: &str, bug: &Bug, edit: &Edit) -> Result<Range<usize>, PlantedError> {
+fn place(original: &str, patch: &Patch, edit: &Edit) -> Result<Range<usize>, PlantedError> {
     let mut found = original.match_indices(&edit.find);
     match (found.next(), found.count()) {
         (Some((start, text)), 0) => Ok(start..start + text.len()),
         (first, more) => Err(PlantedError::BugFile {
-            path: bug.path.clone(),
+            path: patch.path.clone(),
             line: edit.line,
             message: format!(
                 "the text must be in {} exactly once, it is there {} times",
@@ -88,7 +88,7 @@ fn place(original: &str, bug: &Bug, edit: &Edit) -> Result<Range<usize>, Planted
     }
 }
 
-/// The module that tells which bug is switched on.
+/// The module that tells which patch is switched on.
 fn switches() -> String {
     format!(
         r#"//! Which planted bug is switched on: the one that the environment names when it is first asked for.
@@ -111,28 +111,22 @@ mod tests {
 
     use super::*;
 
-    fn bug(name: &str, find: &str, replace: &str) -> Bug {
+    fn patch(name: &str, find: &str, replace: &str) -> Patch {
         let file = "bridge/src/chain.rs".to_owned();
         let edit = Edit { line: 7, file, find: find.to_owned(), replace: replace.to_owned() };
-        Bug {
-            path: PathBuf::from(format!("{name}.toml")),
-            name: name.to_owned(),
-            meaning: String::new(),
-            really_happened: String::new(),
-            found_by: Vec::new(),
-            scenario: None,
-            edits: vec![edit],
-        }
+        let path = PathBuf::from(format!("{name}.toml"));
+        Patch { path, name: name.to_owned(), meaning: String::new(), edits: vec![edit] }
     }
 
-    fn plant_into(original: &str, bugs: &[Bug]) -> Result<BTreeMap<String, String>, PlantedError> {
-        plant(bugs, |file| Ok(if file == ROOT_MODULE { "//! Root.\n".to_owned() } else { original.to_owned() }))
+    fn plant_into(original: &str, patches: &[Patch]) -> Result<BTreeMap<String, String>, PlantedError> {
+        plant(patches, |file| Ok(if file == ROOT_MODULE { "//! Root.\n".to_owned() } else { original.to_owned() }))
     }
 
     #[test]
     fn given_several_bugs_in_one_file_when_planted_then_all_edits_are_made_in_any_order() {
-        let bugs = [bug("one", "three", "3"), bug("two", "one", "1, one and a half"), bug("three", ", two,", ";")];
-        let planted = plant_into("one, two, three", &bugs).expect("the bugs fit");
+        let patches =
+            [patch("one", "three", "3"), patch("two", "one", "1, one and a half"), patch("three", ", two,", ";")];
+        let planted = plant_into("one, two, three", &patches).expect("they fit");
         assert_eq!(planted["bridge/src/chain.rs"], "1, one and a half; 3");
         assert_eq!(planted[ROOT_MODULE], "//! Root.\n\nmod planted;\n");
         assert!(planted[SWITCHES].contains(SWITCH_VARIABLE));
@@ -140,14 +134,14 @@ mod tests {
 
     #[test]
     fn given_what_one_edit_inserts_when_another_looks_for_it_then_only_the_original_counts() {
-        let bugs = [bug("one", "a", "b"), bug("two", "b", "c")];
-        assert_eq!(plant_into("a b", &bugs).expect("the bugs fit")["bridge/src/chain.rs"], "b c");
+        let patches = [patch("one", "a", "b"), patch("two", "b", "c")];
+        assert_eq!(plant_into("a b", &patches).expect("they fit")["bridge/src/chain.rs"], "b c");
     }
 
     #[test]
     fn given_a_text_that_is_not_there_once_when_planted_then_refused_with_file_line_and_count() {
         for (original, count) in [("nothing", 0), ("find find", 2), ("find find find", 3)] {
-            let error = plant_into(original, &[bug("one", "find", "x")]).expect_err("it does not fit");
+            let error = plant_into(original, &[patch("one", "find", "x")]).expect_err("it does not fit");
             let text = error.to_string();
             assert!(text.starts_with("one.toml:7: ") && text.contains(&format!("{count} times")), "{text}");
             assert_eq!(error.exit_code(), 2);
@@ -156,10 +150,10 @@ mod tests {
 
     #[test]
     fn given_two_edits_of_the_same_text_when_planted_then_both_files_are_named() {
-        let bugs = [bug("one", "b c", "x"), bug("two", "a b", "y")];
-        let text = plant_into("a b c", &bugs).expect_err("they overlap").to_string();
+        let patches = [patch("one", "b c", "x"), patch("two", "a b", "y")];
+        let text = plant_into("a b c", &patches).expect_err("they overlap").to_string();
         assert!(text.contains("one.toml:7") && text.contains("two.toml:7") && text.contains("chain.rs"), "{text}");
-        let touching = [bug("one", "b", "x"), bug("two", "a ", "y")];
+        let touching = [patch("one", "b", "x"), patch("two", "a ", "y")];
         assert_eq!(plant_into("a b", &touching).expect("they only touch")["bridge/src/chain.rs"], "yx");
     }
 }

@@ -17,8 +17,8 @@ use crate::{
 /// Prints every bug with its meaning.
 pub fn list(bugs: &[Bug]) {
     for bug in bugs {
-        output::plain(&bug.name);
-        output::plain(&format!("    {}", bug.meaning));
+        output::plain(&bug.patch.name);
+        output::plain(&format!("    {}", bug.patch.meaning));
         output::plain(&format!("    really happened: {}", bug.really_happened));
         let scenario = bug.scenario.as_deref().unwrap_or("all scenarios");
         output::plain(&format!("    found by {} in {scenario}", bug.found_by.join(", ")));
@@ -35,7 +35,8 @@ pub fn print(bug: &Bug, hunt: &Hunt, name_width: usize) {
         Outcome::Missed => (Tone::Bad, "MISSED", "no property broke".to_owned()),
     };
     let plural = if hunt.runs == 1 { ' ' } else { 's' };
-    let text = format!("[{:>7.3}s] {:name_width$} {:>5} run{plural}  {end}", hunt.cpu_seconds, bug.name, hunt.runs);
+    let text =
+        format!("[{:>7.3}s] {:name_width$} {:>5} run{plural}  {end}", hunt.cpu_seconds, bug.patch.name, hunt.runs);
     output::line(tone, verb, &text);
     match &hunt.outcome {
         Outcome::Found(_) => {}
@@ -89,8 +90,8 @@ pub fn json(bug: &Bug, hunt: &Hunt) -> String {
         Outcome::Missed => ("missed", None),
     };
     let line = JsonLine {
-        bug: &bug.name,
-        meaning: &bug.meaning,
+        bug: &bug.patch.name,
+        meaning: &bug.patch.meaning,
         really_happened: &bug.really_happened,
         found_by: &bug.found_by,
         outcome,

@@ -1,23 +1,54 @@
 //! The copy of the workspace on disk, and its build.
 //!
-//! The copy has the three crates that the storm is made of, with planted bugs in the bridge. Only files whose content
-//! changed are written, so that Cargo builds only what changed. Two things keep copy and original apart although they
-//! share a target directory: the copy's crates have a version of their own, as Cargo tells path dependencies of two
-//! workspaces apart by name, version and relative path only; and its binary has another name.
+//! A copy has the crates that its purpose needs, with patches in the bridge. Only files whose content changed are written,
+//! so that Cargo builds only what changed. Two things keep the storm's copy and the original apart although they share a
+//! target directory: the copy's crates have a version of their own, as Cargo tells path dependencies of two workspaces apart
+//! by name, version and relative path only; and its binary has another name. The copy with the stories of the bug classes
+//! has a target directory of its own.
 
 use std::{
     collections::BTreeMap,
     env, fs, io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
+use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::error::{self, PlantedError};
 
-/// The crates that are copied.
-const CRATES: [&str; 3] = ["bridge", "sim", "scenarios"];
+/// What a copy is for, and so what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To run the storm: its three crates, without tests.
+    Storm,
+    /// To run the stories of the bug classes: the bridge with these tests, and what they need.
+    Stories,
+}
+
+impl Purpose {
+    fn crates(self) -> &'static [&'static str] {
+        match self {
+            Self::Storm => &["bridge", "sim", "scenarios"],
+            Self::Stories => &["bridge", "sim"],
+        }
+    }
+
+    /// The directories of sources that are copied of a crate.
+    fn sources(self, name: &str) -> &'static [&'static str] {
+        match self {
+            Self::Stories if name == TESTED => &["src", "tests/bug_classes", "tests/support"],
+            _ => &["src"],
+        }
+    }
+}
+
+/// The crate whose stories are run.
+const TESTED: &str = "bridge";
+
+/// The test target with the stories.
+const STORIES: &str = "bug_classes";
 
 /// The binary of the copy.
 const BINARY: &str = "dagstorm-planted";
@@ -35,20 +66,24 @@ const LOCK_ORIGIN: &str = "Cargo.lock.origin";
 ///
 /// # Errors
 /// What cannot be read or written, or a manifest that cannot be adapted.
-pub fn copy(root: &Path, copy: &Path, planted: BTreeMap<String, String>) -> Result<(), PlantedError> {
-    let mut wanted = BTreeMap::from([(PathBuf::from("Cargo.toml"), root_manifest(&root.join("Cargo.toml"))?)]);
-    for name in CRATES {
+pub fn copy(purpose: Purpose, root: &Path, copy: &Path, planted: BTreeMap<String, String>) -> Result<(), PlantedError> {
+    let crates = purpose.crates();
+    let mut wanted = BTreeMap::from([(PathBuf::from("Cargo.toml"), root_manifest(&root.join("Cargo.toml"), crates)?)]);
+    for name in crates {
         let manifest = Path::new(name).join("Cargo.toml");
-        let text = crate_manifest(&root.join(&manifest))?;
+        let keeps_stories = purpose == Purpose::Stories && *name == TESTED;
+        let text = crate_manifest(&root.join(&manifest), keeps_stories)?;
         wanted.insert(manifest, text);
         let build_script = Path::new(name).join("build.rs");
         if root.join(&build_script).is_file() {
             wanted.insert(build_script.clone(), error::read(&root.join(build_script))?);
         }
-        for file in files_below(root, &Path::new(name).join("src"))? {
-            if !file.starts_with(LEFT_OUT) {
-                let text = error::read(&root.join(&file))?;
-                wanted.insert(file, text);
+        for directory in purpose.sources(name) {
+            for file in files_below(root, &Path::new(name).join(directory))? {
+                if !file.starts_with(LEFT_OUT) {
+                    let text = error::read(&root.join(&file))?;
+                    wanted.insert(file, text);
+                }
             }
         }
     }
@@ -56,7 +91,7 @@ pub fn copy(root: &Path, copy: &Path, planted: BTreeMap<String, String>) -> Resu
     for (file, text) in &wanted {
         write_if_changed(&copy.join(file), text)?;
     }
-    for name in CRATES {
+    for name in crates {
         for file in files_below(copy, Path::new(name))? {
             if !wanted.contains_key(&file) {
                 remove(&copy.join(file))?;
@@ -71,48 +106,73 @@ pub fn copy(root: &Path, copy: &Path, planted: BTreeMap<String, String>) -> Resu
     Ok(())
 }
 
-/// Builds the copy into `target` and returns its binary. Cargo works in `root`, so that it takes the original's
-/// configuration, once.
+/// Builds the copy into `target` and returns the program that it is for. Cargo works in `root`, so that it takes the
+/// original's configuration, once.
 ///
 /// # Errors
 /// Cargo cannot be started or fails; what it printed is on the terminal.
-pub fn build(root: &Path, copy: &Path, target: &Path) -> Result<PathBuf, PlantedError> {
+pub fn build(purpose: Purpose, root: &Path, copy: &Path, target: &Path) -> Result<PathBuf, PlantedError> {
+    let what: &[&str] = match purpose {
+        Purpose::Storm => &["build", "--package", "scenarios", "--bin", BINARY],
+        Purpose::Stories => &["test", "--no-run", "--package", TESTED, "--test", STORIES],
+    };
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let status = Command::new(&cargo)
+    let output = Command::new(&cargo)
         .current_dir(root)
-        .args(["build", "--release", "--offline", "--package", "scenarios", "--bin", BINARY])
+        .args(what)
+        .args(["--release", "--offline", "--message-format", "json-render-diagnostics"])
         .arg("--manifest-path")
         .arg(copy.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(target)
-        .status()
+        .stderr(Stdio::inherit())
+        .output()
         .map_err(|source| PlantedError::Start { program: cargo, source })?;
-    if !status.success() {
-        return Err(PlantedError::Build { copy: copy.to_owned(), status });
+    if !output.status.success() {
+        return Err(PlantedError::Build { copy: copy.to_owned(), status: output.status });
     }
-    Ok(target.join("release").join(BINARY))
+    program(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// What Cargo says of a file that it built.
+#[derive(Deserialize)]
+struct Artifact {
+    executable: Option<PathBuf>,
+}
+
+/// The last program that Cargo says to have built.
+fn program(messages: &str) -> Result<PathBuf, PlantedError> {
+    let artifacts = messages.lines().rev().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
+    let program = artifacts.filter_map(|artifact| artifact.executable).next();
+    program.ok_or_else(|| PlantedError::Runs { message: "Cargo names no program".to_owned() })
 }
 
 /// The workspace with the copied crates only.
-fn root_manifest(path: &Path) -> Result<String, PlantedError> {
+fn root_manifest(path: &Path, crates: &[&str]) -> Result<String, PlantedError> {
     let mut manifest = manifest(path)?;
     let workspace = table(&mut manifest, "workspace", path)?;
-    let members: Vec<Value> = CRATES.into_iter().map(Value::from).collect();
+    let members: Vec<Value> = crates.iter().copied().map(Value::from).collect();
     workspace.insert("members".to_owned(), members.into());
     workspace.remove("default-members");
     workspace.remove("exclude");
     Ok(manifest.to_string())
 }
 
-/// A crate with its library and, of `scenarios`, the one binary: no tests, no benches, and nothing that they need.
-fn crate_manifest(path: &Path) -> Result<String, PlantedError> {
+/// A crate with its library and, of `scenarios`, the one binary: no benches, and no tests but the stories, if they are kept,
+/// and nothing that only others need.
+fn crate_manifest(path: &Path, keeps_stories: bool) -> Result<String, PlantedError> {
     let mut manifest = manifest(path)?;
-    for section in ["bench", "dev-dependencies", "example", "test"] {
+    for section in ["bench", "example", "test"] {
         manifest.remove(section);
     }
+    if keeps_stories {
+        let file = format!("tests/{STORIES}/main.rs");
+        manifest.insert("test".to_owned(), target_section(STORIES, &file));
+    } else {
+        manifest.remove("dev-dependencies");
+    }
     if manifest.remove("bin").is_some() {
-        let binary = Table::from_iter([("name".to_owned(), BINARY.into()), ("path".to_owned(), "src/main.rs".into())]);
-        manifest.insert("bin".to_owned(), vec![Value::Table(binary)].into());
+        manifest.insert("bin".to_owned(), target_section(BINARY, "src/main.rs"));
     }
     let package = table(&mut manifest, "package", path)?;
     package.remove("default-run");
@@ -121,6 +181,11 @@ fn crate_manifest(path: &Path) -> Result<String, PlantedError> {
         package.insert(found_alone.to_owned(), false.into());
     }
     Ok(manifest.to_string())
+}
+
+/// A list of one target.
+fn target_section(name: &str, file: &str) -> Value {
+    vec![Value::Table(Table::from_iter([("name".to_owned(), name.into()), ("path".to_owned(), file.into())]))].into()
 }
 
 fn manifest(path: &Path) -> Result<Table, PlantedError> {
@@ -181,26 +246,49 @@ mod tests {
 
     #[test]
     fn given_the_manifests_when_adapted_then_the_copy_is_a_workspace_of_its_own_with_one_binary() {
-        let workspace: Table = root_manifest(&root().join("Cargo.toml")).expect("it is read").parse().expect("TOML");
-        assert_eq!(workspace["workspace"]["members"].as_array().map(Vec::len), Some(CRATES.len()));
+        let crates = Purpose::Storm.crates();
+        let workspace = root_manifest(&root().join("Cargo.toml"), crates).expect("it is read");
+        let workspace: Table = workspace.parse().expect("TOML");
+        assert_eq!(workspace["workspace"]["members"].as_array().map(Vec::len), Some(crates.len()));
         assert!(workspace["workspace"].get("default-members").is_none());
         assert!(workspace["profile"]["release"].is_table(), "the copy is built as the original is");
-        for name in CRATES {
-            let manifest = crate_manifest(&root().join(name).join("Cargo.toml")).expect("it is read");
+        for name in crates {
+            let manifest = crate_manifest(&root().join(name).join("Cargo.toml"), false).expect("it is read");
             let manifest: Table = manifest.parse().expect("TOML");
             assert_eq!(manifest["package"]["version"].as_str(), Some(VERSION));
             assert!(manifest["dependencies"].is_table() && !manifest.contains_key("dev-dependencies"));
             let binaries = manifest.get("bin").and_then(Value::as_array);
             let names: Vec<_> = binaries.into_iter().flatten().map(|binary| binary["name"].as_str()).collect();
-            assert_eq!(names, if name == "scenarios" { vec![Some(BINARY)] } else { vec![] });
+            assert_eq!(names, if *name == "scenarios" { vec![Some(BINARY)] } else { vec![] });
         }
+    }
+
+    #[test]
+    fn given_the_manifest_of_the_bridge_when_adapted_for_stories_then_they_are_its_only_test_with_what_they_need() {
+        let manifest = crate_manifest(&root().join("bridge/Cargo.toml"), true).expect("it is read");
+        let manifest: Table = manifest.parse().expect("TOML");
+        assert!(manifest["dev-dependencies"].is_table());
+        let tests = manifest["test"].as_array().expect("a list");
+        assert_eq!((tests.len(), tests[0]["name"].as_str()), (1, Some(STORIES)));
+        let path = tests[0]["path"].as_str().expect("a path");
+        assert!(root().join("bridge").join(path).is_file());
+    }
+
+    #[test]
+    fn given_what_cargo_prints_when_read_then_the_program_is_the_last_one_named() {
+        let printed = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
+                       {\"reason\":\"compiler-artifact\",\"executable\":\"/a/b\"}\n{\"reason\":\"build-finished\"}\n";
+        assert_eq!(program(printed).expect("it is named"), Path::new("/a/b"));
+        assert!(program("{\"reason\":\"build-finished\"}\n").is_err());
     }
 
     #[test]
     fn given_a_copy_when_made_again_then_only_what_changed_is_written_and_what_is_gone_is_removed() {
         let place = env::temp_dir().join(format!("dagstorm-planted-{}", process::id()));
-        let make =
-            |text: &str| copy(root(), &place, BTreeMap::from([("bridge/src/planted.rs".to_owned(), text.to_owned())]));
+        let make = |text: &str| {
+            let planted = BTreeMap::from([("bridge/src/planted.rs".to_owned(), text.to_owned())]);
+            copy(Purpose::Storm, root(), &place, planted)
+        };
         let written = |file: &str| -> Option<SystemTime> { fs::metadata(place.join(file)).ok()?.modified().ok() };
         let long_ago = SystemTime::UNIX_EPOCH;
         make("// one").expect("it is made");
