@@ -1,5 +1,5 @@
 //! What a bridge tells operators: the metrics of the table in the documentation, all of them and no others, with the
-//! right values; spans that say which node and which session.
+//! right values.
 
 #![expect(clippy::disallowed_methods, reason = "real sockets on the real runtime and the real clock")]
 
@@ -8,119 +8,16 @@ mod recorder;
 #[path = "support/server.rs"]
 #[expect(dead_code, reason = "shared with the tests of connections, which use more of it")]
 mod server;
-#[path = "telemetry/subscriber.rs"]
-mod subscriber;
+#[path = "telemetry/story.rs"]
+mod story;
 mod support;
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::collections::BTreeMap;
 
 use bridge::{Config, L1Bridge, L1Event, wire::Network};
 use recorder::{Kind, Recording};
-use server::{SocketNode, closed_port};
-use subscriber::Listener;
-use support::{consumer::Consumer, node::Answer};
-use tokio::time::timeout;
-use tracing::Level;
-
-const FINALITY: u64 = 10;
-
-/// What happened, as the consumer and the nodes know it.
-struct Story {
-    consumer: Consumer,
-    accepted: usize,
-    /// Blue score and timestamp of the last block.
-    tip_blue_score: u64,
-    tip_timestamp_ms: u64,
-    blocks: usize,
-    finalizations: usize,
-    closed_url: String,
-    url: String,
-}
-
-impl Story {
-    fn take(&mut self, event: &L1Event) {
-        self.consumer.take(event);
-        match event {
-            L1Event::BlockAdded(added) => {
-                self.blocks += 1;
-                self.accepted += added.accepted.len();
-                (self.tip_blue_score, self.tip_timestamp_ms) = (added.block.blue_score, added.timestamp_ms);
-            }
-            L1Event::Finalized { .. } => self.finalizations += 1,
-            _ => {}
-        }
-    }
-
-    /// Follows until `is_last`; acknowledges everything.
-    async fn follow(&mut self, bridge: &mut L1Bridge, mut is_last: impl FnMut(&L1Event, &Consumer) -> bool) {
-        loop {
-            let event = soon(bridge.next()).await.expect("the stream goes on");
-            self.take(&event);
-            if let Some(sequence) = event.sequence() {
-                bridge.ack(sequence).expect("it was delivered");
-            }
-            if is_last(&event, &self.consumer) {
-                return;
-            }
-        }
-    }
-}
-
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), future).await.expect("never")
-}
-
-/// A closed port, then a node: 20 blocks, a reorg of 3, a reset, a lost connection, a shutdown.
-async fn story() -> Story {
-    let node = SocketNode::new();
-    node.grow(20);
-    let server = node.serve().await;
-    let (closed_url, url) = (format!("ws://{}", closed_port().await), server.url());
-    let mut config = Config::new(Network::SIMNET, [closed_url.as_str(), &url]).expect("the addresses are usable");
-    config.finality_depth = Some(FINALITY);
-    config.poll_interval = Duration::from_millis(10);
-    (config.backoff_min, config.backoff_max) = (Duration::from_millis(5), Duration::from_millis(10));
-    let mut bridge = L1Bridge::start(config).expect("the configuration is usable");
-    let mut story = Story {
-        consumer: Consumer::new(FINALITY),
-        accepted: 0,
-        tip_blue_score: 0,
-        tip_timestamp_ms: 0,
-        blocks: 0,
-        finalizations: 0,
-        closed_url,
-        url,
-    };
-    let at = |tip| move |_: &L1Event, consumer: &Consumer| consumer.path().last() == Some(&tip);
-    let tip = node.with(|_, node| node.sink);
-    story.follow(&mut bridge, at(tip)).await;
-    let tip = node.with(|tree, node| {
-        let fork = tree.below(node.sink, 3);
-        let branch = tree.grow(fork, 5);
-        node.sink = branch[4];
-        node.sink
-    });
-    story.follow(&mut bridge, at(tip)).await;
-    node.with(|_, node| node.transitional = true);
-    story.follow(&mut bridge, |event, _| matches!(event, L1Event::NodeRejected { .. })).await;
-    node.with(|_, node| {
-        node.transitional = false;
-        node.tamper(|_, answer| *answer = Answer::HangUp);
-    });
-    story.follow(&mut bridge, |event, _| matches!(event, L1Event::Disconnected { .. })).await;
-    node.with(|_, node| node.tamper = None);
-    story.follow(&mut bridge, |event, _| matches!(event, L1Event::Synced { .. })).await;
-    bridge.shutdown();
-    while let Some(event) = soon(bridge.next()).await {
-        story.take(&event);
-    }
-    story
-}
-
-fn run<R>(future: impl Future<Output = R>) -> R {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(future)
-}
+use server::SocketNode;
+use story::{FINALITY, run, soon, story};
 
 /// Name, type and labels of the metrics in the table of the documentation.
 fn documented() -> BTreeMap<String, (Kind, Vec<String>)> {
@@ -223,41 +120,4 @@ fn given_a_recorder_when_nothing_is_acknowledged_then_the_events_that_wait_are_t
     });
     assert_eq!(recording.value("events_waiting", &[]), 50.0);
     assert_eq!(recording.samples("connected", &[]).last(), Some(&0.0), "the runtime was dropped in a session");
-}
-
-#[test]
-fn given_a_subscriber_when_a_bridge_runs_then_every_event_is_in_the_span_of_its_node_and_session() {
-    let listener = Listener::default();
-    let story = tracing::subscriber::with_default(listener.clone(), || run(story()));
-    let events = listener.events();
-    assert!(!events.is_empty());
-    for event in &events {
-        let session = event.span.as_ref().unwrap_or_else(|| panic!("outside a session: {event:?}"));
-        assert!(session["node"] == story.url || session["node"] == story.closed_url, "{session:?}");
-        assert!(session["session"].parse::<u64>().is_ok_and(|number| number > 0), "{session:?}");
-    }
-    let of = |message: &str| events.iter().filter(|event| event.message == message).collect::<Vec<_>>();
-    let expected = [
-        ("node unreachable", Level::WARN),
-        ("connected", Level::INFO),
-        ("synced", Level::INFO),
-        ("disconnected", Level::INFO),
-        ("node rejected", Level::WARN),
-        ("reorg", Level::DEBUG),
-        ("finalized", Level::DEBUG),
-        ("request", Level::DEBUG),
-        ("reply", Level::DEBUG),
-        ("block added", Level::TRACE),
-    ];
-    for (message, level) in expected {
-        assert!(of(message).iter().all(|event| event.level == level), "{message}");
-        assert!(!of(message).is_empty(), "no {message}");
-    }
-    let sessions: Vec<&str> = of("connected").iter().map(|event| event.session()).collect();
-    assert_eq!(of("disconnected").iter().map(|event| event.session()).collect::<Vec<_>>(), sessions);
-    assert!(of("connected").iter().all(|event| event.span.as_ref().is_some_and(|span| span["node"] == story.url)));
-    assert_eq!(of("block added").len(), story.blocks);
-    assert!(of("reply").iter().all(|event| event.fields.contains_key("latency_ms")));
-    let asked: Vec<&str> = of("request").iter().map(|event| event.fields["operation"].as_str()).take(2).collect();
-    assert_eq!(asked, ["get_server_info", "subscribe"]);
 }
