@@ -29,7 +29,7 @@ pub enum L1Event {
         session: u64,
         /// Its address.
         node: String,
-        /// Version text of the node.
+        /// Version text of the node, at most 203 characters of it, none of them a control character.
         server_version: String,
         /// Network of the node.
         network: Network,

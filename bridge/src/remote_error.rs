@@ -109,13 +109,17 @@ impl Text {
     }
 }
 
-/// Node texts are untrusted: they are kept only up to a length that fits a log line.
-fn shortened(text: &str) -> String {
+/// Texts of nodes are untrusted, and are printed and logged: they are kept only up to a length that fits a line, and
+/// without what would begin another line or command a terminal.
+pub(crate) fn shortened(text: &str) -> String {
     const LIMIT_CHARACTERS: usize = 200;
-    match text.char_indices().nth(LIMIT_CHARACTERS) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
+    let mut characters = text.chars();
+    let printable = |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
+    let mut kept: String = characters.by_ref().take(LIMIT_CHARACTERS).map(printable).collect();
+    if characters.next().is_some() {
+        kept.push_str("...");
     }
+    kept
 }
 
 #[cfg(test)]
@@ -182,5 +186,12 @@ mod tests {
             panic!("unknown text")
         };
         assert_eq!(text.chars().count(), 203);
+    }
+
+    #[test]
+    fn given_an_error_text_that_commands_a_terminal_when_classified_then_it_is_one_harmless_line() {
+        let text = RemoteError::classify("no\r\n       Added 7: \u{1b}[2J\u{9b}31m").to_string();
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+        assert!(text.contains("Added 7"));
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     error::{RejectReason, Violation},
     event::L1Event,
     page,
-    remote_error::RemoteError,
+    remote_error::{RemoteError, shortened},
     wire::{Notification, Operation, Reply, ReplyFrame, ServerFrame, ServerInfo},
 };
 
@@ -185,7 +185,7 @@ impl Follower {
         let connected = L1Event::Connected {
             session: session.number,
             node: self.config.nodes[session.node].to_string(),
-            server_version: info.server_version.to_owned(),
+            server_version: shortened(info.server_version),
             network: info.network,
         };
         self.emit(connected);

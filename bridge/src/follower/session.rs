@@ -21,8 +21,8 @@ use crate::{
 /// Notifications remembered while a request is in flight.
 pub(super) const HINT_LIMIT: usize = 8;
 
-/// How old the sink may be from which the size of a page is reckoned: 50 blue scores at 10 blocks per second.
-const SINK_AGE_LIMIT: Duration = Duration::from_secs(5);
+/// How old the sink may be where it matters how far it is: 100 blue scores at 10 blocks per second.
+const SINK_AGE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Blue score within which a page is never taken for too large: a dozen seconds at 10 blocks per second.
 const LARGEST_SMALL_PAGE: u64 = 128;
@@ -238,7 +238,7 @@ impl Session {
         }
         let keep_alive_at = self.keep_alive_at(config);
         match &self.step {
-            Step::Follow if paused => keep_alive_at,
+            Step::Follow if paused => keep_alive_at.min(self.not_before.max(self.sink_asked_at + SINK_AGE_LIMIT)),
             Step::Follow => keep_alive_at.min(self.next_poll_at.max(self.not_before)),
             _ => keep_alive_at.min(self.not_before),
         }
@@ -254,12 +254,19 @@ impl Session {
         let config = asking.config;
         let polls = !asking.paused && (self.dirty || now >= self.next_poll_at);
         if now < self.not_before || (matches!(self.step, Step::Follow) && !polls) {
-            return (now >= self.keep_alive_at(config)).then_some(Request::Ping);
+            let keeps_alive = now >= self.keep_alive_at(config);
+            let is_old = now >= self.sink_asked_at + SINK_AGE_LIMIT;
+            if !asking.paused || !matches!(self.step, Step::Follow) || now < self.not_before || !(keeps_alive || is_old)
+            {
+                return keeps_alive.then_some(Request::Ping);
+            }
+            // Whoever waits for acknowledgements is to know how far behind that is, and any answer is a sign of life.
+            self.refresh_sink();
         }
-        if asking.size.step.is_some() && self.asks_for_page(asking) && self.sink_asked_at + SINK_AGE_LIMIT <= now {
-            // The size is reckoned from the sink.
-            let then = Box::new(std::mem::replace(&mut self.step, Step::Follow));
-            self.step = Step::RefreshSink { then };
+        // A size is reckoned from the sink, and how far a tip below the confirmations is behind cannot be told without it.
+        let needs_sink = asking.size.step.is_some() || config.confirmations > 0;
+        if needs_sink && self.asks_for_page(asking) && self.sink_asked_at + SINK_AGE_LIMIT <= now {
+            self.refresh_sink();
         }
         let header_of = |hash| Request::GetBlock { hash, include_transactions: false };
         Some(match &self.step {
@@ -297,6 +304,12 @@ impl Session {
                 None => self.page_from(asking.chain?.tip_ref(), asking),
             },
         })
+    }
+
+    /// Asks for the sink, and then goes on with the present step.
+    fn refresh_sink(&mut self) {
+        let then = Box::new(std::mem::replace(&mut self.step, Step::Follow));
+        self.step = Step::RefreshSink { then };
     }
 
     /// Whether the present step asks for a page whose size is bounded by the node's sink.

@@ -9,6 +9,7 @@ use bridge::{
 use kaspa_hashes::Hash;
 
 use crate::support::{
+    node::Answer,
     pair::Pair,
     settings::config,
     tree::{GENESIS_SCORE, transaction_id},
@@ -160,4 +161,18 @@ fn given_confirmations_when_followed_then_the_request_carries_them_and_the_path_
         Request::GetVirtualChainFromBlockV2 { min_confirmation_count, .. } => min_confirmation_count == Some(4),
         _ => true,
     }));
+}
+
+#[test]
+fn given_a_version_that_commands_a_terminal_when_connected_then_it_is_one_short_harmless_line() {
+    let mut pair = Pair::new(config(1));
+    pair.nodes[0].tamper(|_, answer| {
+        if let Answer::ServerInfo(info) = answer {
+            info.server_version = format!("9\n   Added 7: \u{1b}[2J{}", "x".repeat(100_000));
+        }
+    });
+    pair.start();
+    pair.drive_until("connected", |pair| !pair.events.is_empty());
+    let L1Event::Connected { server_version, .. } = &pair.events[0] else { panic!("{:?}", pair.events) };
+    assert!(!server_version.chars().any(char::is_control) && server_version.len() < 1_000, "{server_version:?}");
 }

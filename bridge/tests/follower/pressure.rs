@@ -63,12 +63,12 @@ fn given_a_pause_when_notifications_arrive_then_none_is_fetched_and_all_are_afte
 }
 
 #[test]
-fn given_a_quiet_node_when_paused_for_long_then_pings_keep_the_session() {
+fn given_a_quiet_node_when_paused_for_long_then_asking_for_the_sink_keeps_the_session() {
     let mut pair = paused();
     pair.run_for(Duration::from_secs(120));
     assert_eq!((pair.connects.len(), pair.pages()), (1, 2));
-    let pings = pair.asked(Operation::Ping);
-    assert!((14..=16).contains(&pings), "{pings} pings in 120 s");
+    let sinks = pair.asked(Operation::GetSink);
+    assert!((14..=16).contains(&sinks), "{sinks} times in 120 s");
     pair.acknowledges = true;
     pair.input(Input::Ack { sequence: 30 });
     pair.run_for(Duration::from_secs(1));
@@ -77,7 +77,7 @@ fn given_a_quiet_node_when_paused_for_long_then_pings_keep_the_session() {
 }
 
 #[test]
-fn given_a_dead_node_when_paused_then_the_unanswered_ping_ends_the_session() {
+fn given_a_dead_node_when_paused_then_the_unanswered_question_ends_the_session() {
     let mut pair = paused();
     pair.nodes[0].tamper(|_, answer| *answer = Answer::Silence);
     pair.run_for(Duration::from_secs(60));
@@ -130,9 +130,9 @@ fn paused_at_the_sink(poll_interval: Duration) -> Pair {
 }
 
 #[test]
-fn given_a_block_announced_while_a_ping_is_in_flight_when_the_pause_ends_then_it_is_fetched_without_a_poll() {
+fn given_a_block_announced_while_the_sink_is_asked_for_when_the_pause_ends_then_it_is_fetched_without_a_poll() {
     let mut pair = paused_at_the_sink(Duration::from_secs(3_600));
-    pair.drive_until("pinged", |pair| pair.asked(Operation::Ping) == 1);
+    pair.drive_until("asked", |pair| pair.asked(Operation::GetSink) == 1);
     pair.grow(0, 1);
     pair.run_for(3 * LATENCY);
     pair.input(Input::Ack { sequence: 5 });
@@ -141,10 +141,10 @@ fn given_a_block_announced_while_a_ping_is_in_flight_when_the_pause_ends_then_it
 }
 
 #[test]
-fn given_a_ping_that_is_refused_when_the_poll_interval_is_long_then_the_follower_still_wakes() {
+fn given_a_sign_of_life_that_is_refused_when_the_poll_interval_is_long_then_the_follower_still_wakes() {
     let mut pair = paused_at_the_sink(Duration::from_secs(12));
     pair.nodes[0].tamper(|_, answer| {
-        if matches!(answer, Answer::Pong) {
+        if matches!(answer, Answer::Pong | Answer::Sink(_)) {
             *answer = Answer::Error(TRANSITIONAL.to_owned());
         }
     });
@@ -155,4 +155,17 @@ fn given_a_ping_that_is_refused_when_the_poll_interval_is_long_then_the_follower
     pair.input(Input::Ack { sequence: 5 });
     pair.run_for(Duration::from_secs(60));
     pair.assert_follows(0);
+}
+
+#[test]
+fn given_a_consumer_that_waits_while_blocks_are_announced_when_watched_then_the_sink_is_asked_for_every_ten_seconds() {
+    let mut pair = paused_at_the_sink(Duration::from_secs(3_600));
+    let before = pair.asked(Operation::GetSink);
+    for _ in 0..120 {
+        pair.grow(0, 1);
+        pair.run_for(Duration::from_millis(500));
+    }
+    let sinks = pair.asked(Operation::GetSink) - before;
+    assert!((5..=7).contains(&sinks), "{sinks} times in a minute");
+    assert_eq!(pair.asked(Operation::Ping), 0);
 }
