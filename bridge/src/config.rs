@@ -53,6 +53,9 @@ pub struct Config {
     /// Certificates, in DER, of authorities that may vouch for a `wss://` node in addition to the public ones: that of a
     /// private authority, or a node's own self-signed one.
     pub trusted_certificates: Vec<Vec<u8>>,
+    /// A node that answers and whose chain has not moved for this long is left for another, if there is one. The default of
+    /// ten minutes is what a node itself takes for too old a sink (`kaspa_p2p_mining::rule_engine`).
+    pub stall_timeout: Duration,
     /// Pause after the first failed attempt; doubles with each further one.
     pub backoff_min: Duration,
     /// Longest pause between attempts.
@@ -89,6 +92,7 @@ impl Config {
             silence_timeout: Duration::from_secs(15),
             shutdown_timeout: Duration::from_secs(1),
             trusted_certificates: Vec::new(),
+            stall_timeout: Duration::from_secs(600),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(30),
             high_water_mark: 4_096,
@@ -107,6 +111,7 @@ impl Config {
             ("connect_timeout", self.connect_timeout),
             ("request_timeout", self.request_timeout),
             ("silence_timeout", self.silence_timeout),
+            ("stall_timeout", self.stall_timeout),
             ("backoff_min", self.backoff_min),
             ("backoff_max", self.backoff_max),
         ] {

@@ -16,6 +16,11 @@ use crate::{
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
+    /// The node ended the connection when it was asked who it is, without a word: so does the JSON port of a node, to
+    /// which a binary message is none of its own (`workflow_rpc::server::protocol::serde_json`), and a proxy whose node is
+    /// away.
+    #[error("the node closed the connection at the first request: is this the Borsh port (--rpclisten-borsh)?")]
+    ClosedAtFirstRequest,
     /// The node ended the connection.
     #[error("the node closed the connection")]
     ClosedByNode,
@@ -161,6 +166,12 @@ pub enum RejectReason {
     /// The node's consensus is being replaced.
     #[error("its consensus is being reset")]
     Resetting,
+    /// The node answers, and its chain stands still, while others are configured.
+    #[error("its chain has not moved for {after:?}")]
+    Stalled {
+        /// The configured limit.
+        after: Duration,
+    },
     /// The node does not serve the chain from the anchor that it had named. Nothing was announced yet: another is chosen.
     #[error("it does not serve our tip {tip}: {error}")]
     TipRefused {

@@ -91,7 +91,8 @@
 //! A node decides how much of the chain it sends at once. A page that may be large and does not come in time, or at which
 //! the connection ends, is asked smaller, at last at lower verbosity. There the header of each page's last block is
 //! fetched and checked before anything of the page is told, while the continuity up to it is the node's word
-//! ([`BlockAdded::verified`]).
+//! ([`BlockAdded::verified`]). A node that lies there can make honest nodes look malformed later, when the chain forks
+//! among those blocks: they are refused, nothing false is added, and the remedy is to resume from an older checkpoint.
 //!
 //! # What it does not check
 //!
@@ -107,7 +108,8 @@
 //! | [`follower`] | what to ask, what to believe, what to tell: no I/O, no clock |
 //! | `chain`, `page` | the followed chain; a page checked against it |
 //! | `client`, `queue`, `bridge` | the async shell, the hand-over, the consumer's handle |
-//! | `config`, `event`, `error` | what goes in and what comes out |
+//! | [`telemetry`] | spans and metrics, made of what passes the shell |
+//! | `config`, `filter`, `event`, `error`, `remote_error` | what goes in and what comes out |
 //! | `checkpoint`, `window` | what a consumer stores, and a later bridge goes on from |
 
 mod bridge;

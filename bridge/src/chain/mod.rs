@@ -129,19 +129,20 @@ impl ChainView {
         Some(self.tip_ref())
     }
 
-    /// Moves the root to the highest block that is at least `finality_depth` below the tip, if that is higher than the
-    /// root. An anchor that stays the root becomes final at the same depth.
-    pub(crate) fn advance_root(&mut self, finality_depth: u64) -> Option<ChainRef> {
+    /// Moves the root to the highest block that is at least `finality_depth` below `tip_blue_score`, the score of the tip or
+    /// of one that the chain had, if that is higher than the root. An anchor that stays the root becomes final at the same
+    /// depth.
+    pub(crate) fn advance_root(&mut self, tip_blue_score: u64, finality_depth: u64) -> Option<ChainRef> {
         let before = self.root_index();
         while let Some(child) = self.record_at(self.root_index() + 1)
-            && self.tip.blue_score - child.blue_score >= finality_depth
+            && tip_blue_score.saturating_sub(child.blue_score) >= finality_depth
         {
             self.positions.remove(self.root_index(), &self.records);
             self.records.pop_oldest();
             self.root = child;
         }
         self.positions.shrink(&self.records);
-        self.root_is_final |= self.tip.blue_score - self.root.blue_score >= finality_depth;
+        self.root_is_final |= tip_blue_score.saturating_sub(self.root.blue_score) >= finality_depth;
         (self.root_index() > before).then(|| self.root_ref())
     }
 
@@ -189,8 +190,8 @@ mod tests {
     #[test]
     fn given_blocks_of_known_score_when_the_root_advances_then_it_is_the_highest_deep_enough_block() {
         let mut view = view(10);
-        assert_eq!(view.advance_root(50).map(|root| root.hash), Some(record(5).hash));
-        assert_eq!(view.advance_root(50), None);
+        assert_eq!(view.advance_root(view.tip().blue_score, 50).map(|root| root.hash), Some(record(5).hash));
+        assert_eq!(view.advance_root(view.tip().blue_score, 50), None);
         assert!(!view.contains(&record(4).hash) && view.contains(&record(5).hash));
         assert_eq!(view.cut_back(6), None);
         assert_eq!(view.cut_back(5).map(|fork| fork.hash), Some(record(5).hash));
@@ -199,13 +200,13 @@ mod tests {
     #[test]
     fn given_an_anchor_that_is_not_final_when_the_tip_is_deep_enough_above_it_then_it_is_and_stays_final() {
         let mut view = view(5);
-        assert_eq!(view.advance_root(41), None);
+        assert_eq!(view.advance_root(view.tip().blue_score, 41), None);
         assert!(!view.root_is_final());
         // The anchor is 40 deep, its child 30.
-        assert_eq!(view.advance_root(40), None);
+        assert_eq!(view.advance_root(view.tip().blue_score, 40), None);
         assert!(view.root_is_final());
         view.cut_back(4);
-        assert_eq!(view.advance_root(40), None);
+        assert_eq!(view.advance_root(view.tip().blue_score, 40), None);
         assert!(view.root_is_final());
         assert!(ChainView::new(record(1), true).root_is_final());
     }

@@ -100,7 +100,8 @@ impl Both {
     }
 
     fn advance_root(&mut self, finality_depth: u64) {
-        assert_eq!(self.view.advance_root(finality_depth), self.model.advance_root(finality_depth));
+        let tip = self.view.tip().blue_score;
+        assert_eq!(self.view.advance_root(tip, finality_depth), self.model.advance_root(finality_depth));
     }
 
     fn perform(&mut self, operation: &Operation) {

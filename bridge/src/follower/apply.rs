@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kaspa_hashes::Hash;
+
 use super::{
     Follower, Link,
     session::{Claim, Reported, Step},
@@ -36,7 +38,10 @@ impl Follower {
                 let last = verified.added.last().filter(|_| is_low).map(|block| block.record);
                 match (last, &mut self.link) {
                     (Some(last), Link::Open(session)) => {
-                        session.step = Step::ConfirmLast { page: Box::new(verified), last };
+                        let below = verified.added.iter().rev().nth(1).map(|block| block.record.hash);
+                        let fork = view.below_tip(verified.removed.len()).map(|record| record.hash);
+                        let parent = below.or(fork);
+                        session.step = Step::ConfirmLast { page: Box::new(verified), last, parent };
                     }
                     _ => self.on_verified_page(verified, now),
                 }
@@ -63,9 +68,13 @@ impl Follower {
         block: &Block<'_>,
         mut page: VerifiedPage,
         last: ChainRecord,
+        parent: Option<Hash>,
         now: Duration,
     ) -> Result<(), Violation> {
         let record = page::check_header(last.hash, &block.header)?;
+        if let Some(expected_parent) = parent.filter(|parent| block.header.first_parent() != Some(*parent)) {
+            return Err(Violation::Discontinuous { hash: last.hash, expected_parent });
+        }
         if record != last {
             return Err(Violation::ScoresDiffer { hash: last.hash });
         }
@@ -110,13 +119,21 @@ impl Follower {
 
     /// Moves the root up to the highest block that is final now.
     pub(super) fn finalize(&mut self) {
-        if let Some(root) = self.chain.as_mut().and_then(|view| view.advance_root(self.finality_depth)) {
+        if let Some(tip) = self.tip() {
+            self.finalize_below(tip.blue_score);
+        }
+    }
+
+    /// As [`finalize`](Self::finalize), for a tip that is no longer in the view.
+    pub(super) fn finalize_below(&mut self, tip_blue_score: u64) {
+        let depth = self.finality_depth;
+        if let Some(root) = self.chain.as_mut().and_then(|view| view.advance_root(tip_blue_score, depth)) {
             self.emit_sequenced(|sequence| L1Event::Finalized { sequence, block: root });
         }
     }
 
     /// Returns false, changing nothing, if the removal would pass the root; a checked page never does.
-    fn cut_back(&mut self, removed: Vec<kaspa_hashes::Hash>) -> bool {
+    fn cut_back(&mut self, removed: Vec<Hash>) -> bool {
         let Some(view) = &mut self.chain else { return false };
         let old_tip = view.tip_ref();
         let Some(fork) = view.cut_back(removed.len()) else { return false };
@@ -159,7 +176,10 @@ impl Follower {
         session.next_poll_at = now + self.config.poll_interval;
         // What was waited for is over: the next time is news.
         session.reported = Reported::default();
-        (session.conflict_seen, session.sink_was_heavier) = (false, false);
+        (session.conflict_seen, session.sink_was_heavier, session.waits) = (false, false, 0);
+        if moved {
+            session.moved_at = now;
+        }
         if let Some(view) = &self.chain {
             session.hints.retain(|hash| !view.contains(hash));
         }
@@ -171,10 +191,10 @@ impl Follower {
             true => at_announced_end,
             false => !moved || at_announced_end || is_whole,
         };
-        if session.asked.is_bounded && !moved {
-            session.boost();
-        } else {
+        if moved {
             session.boost = 0;
+        } else if session.asked.is_bounded {
+            session.boost();
         }
         session.dirty |= !session.hints.is_empty() || !is_end;
         session.hints.clear();

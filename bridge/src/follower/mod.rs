@@ -19,7 +19,12 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 use kaspa_math::Uint192;
 
-use self::{page_size::PageSize, restore::Restore, retry::Retry, session::Session};
+use self::{
+    page_size::PageSize,
+    restore::Restore,
+    retry::Retry,
+    session::{Session, Step},
+};
 use crate::{
     chain::{ChainRecord, ChainView},
     checkpoint::Checkpoint,
@@ -344,6 +349,7 @@ impl Follower {
             Link::Open(session) => (session.number, session.node, session.announced),
             Link::Idle { .. } | Link::Finished => return,
         };
+        let reason = self.told_in_full(reason);
         if self.note_lost_page(&reason) {
             let operation = Operation::GetVirtualChainFromBlockV2;
             return self.reject(RejectReason::OperationUnknown { operation }, now);
@@ -360,16 +366,26 @@ impl Follower {
         }
     }
 
+    /// A connection that ends at the very first request was none with a node's Borsh port.
+    fn told_in_full(&self, reason: DisconnectReason) -> DisconnectReason {
+        match &self.link {
+            Link::Open(session)
+                if reason == DisconnectReason::ClosedByNode && matches!(session.step, Step::AskServer) =>
+            {
+                DisconnectReason::ClosedAtFirstRequest
+            }
+            _ => reason,
+        }
+    }
+
     /// Asks smaller if a page was awaited when the session ended; true if the node has shown that it knows no pages.
     fn note_lost_page(&mut self, reason: &DisconnectReason) -> bool {
         let Link::Open(session) = &mut self.link else { return false };
-        let awaited = session.in_flight.take();
+        let awaited = session.in_flight.take().filter(|_| *reason != DisconnectReason::Rejected);
         if awaited.is_none_or(|request| request.operation != Operation::GetVirtualChainFromBlockV2) {
             return false;
         }
-        let size = &mut self.page_sizes[session.node];
-        size.failed(reason, &session.step, session.asked.may_be_large);
-        size.is_unknown()
+        self.page_sizes[session.node].failed(reason, &session.step, session.asked.may_be_large)
     }
 
     /// Gives the node up for now, or, when no node is left that waiting could mend, for good.

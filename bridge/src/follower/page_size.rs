@@ -75,35 +75,38 @@ impl PageSize {
     }
 
     /// The session ended with `reason` while a page was awaited, in `step`. Only a page that may be large is asked smaller.
-    pub(super) fn failed(&mut self, reason: &DisconnectReason, step: &Step, may_be_large: bool) {
+    /// True if the node has shown by this that it does not know the request; it must show it anew to be believed again.
+    pub(super) fn failed(&mut self, reason: &DisconnectReason, step: &Step, may_be_large: bool) -> bool {
         let by_node = match reason {
             DisconnectReason::ClosedByNode | DisconnectReason::ConnectionLost { .. } => true,
             DisconnectReason::MessageTooLarge { .. } | DisconnectReason::RequestTimeout { .. } => false,
-            _ => return,
+            _ => return false,
         };
         match step {
-            Step::Probe { .. } if by_node => self.closed_probes += 1,
+            Step::Probe { .. } if by_node => {
+                self.closed_probes += 1;
+                if self.closed_probes >= CLOSED_PROBES {
+                    self.answered();
+                    return true;
+                }
+            }
             Step::Probe { .. } => {}
             _ => {
                 self.closed += u32::from(by_node);
                 if !may_be_large {
-                    return;
+                    return false;
                 }
                 self.position = (self.position + 1).min(SIZES.len() - 1);
                 self.to_grow = self.to_grow.saturating_mul(2).min(MOST_PAGES_TO_GROW);
                 self.came = 0;
             }
         }
+        false
     }
 
     /// Whether the node is to be asked first if it knows the request.
     pub(super) fn wants_probe(&self) -> bool {
         self.closed >= CLOSED_UNTIL_PROBE
-    }
-
-    /// Whether the node has shown that it does not know the request.
-    pub(super) fn is_unknown(&self) -> bool {
-        self.closed_probes >= CLOSED_PROBES
     }
 }
 
@@ -147,19 +150,19 @@ mod tests {
     #[test]
     fn given_a_node_that_closes_at_every_page_when_it_closes_at_the_probe_too_then_it_does_not_know_the_request() {
         let mut size = PageSize::new();
-        (0..CLOSED_UNTIL_PROBE).for_each(|_| size.failed(&CLOSED, &Step::Follow, true));
-        assert!(size.wants_probe() && !size.is_unknown());
+        (0..CLOSED_UNTIL_PROBE).for_each(|_| assert!(!size.failed(&CLOSED, &Step::Follow, true)));
+        assert!(size.wants_probe());
         let probe = Step::Probe { sink: kaspa_hashes::Hash::default(), then: Box::new(Step::Follow) };
-        (0..CLOSED_PROBES).for_each(|_| size.failed(&CLOSED, &probe, true));
-        assert!(size.is_unknown());
-        size.answered();
-        assert!(!size.wants_probe() && !size.is_unknown());
+        let shown: Vec<bool> = (0..CLOSED_PROBES).map(|_| size.failed(&CLOSED, &probe, true)).collect();
+        assert_eq!(shown, [false, false, true]);
+        // It may be another version the next time.
+        assert!(!size.wants_probe());
     }
 
     #[test]
     fn given_small_pages_when_they_fail_then_the_size_stays() {
         let mut size = PageSize::new();
-        (0..CLOSED_UNTIL_PROBE).for_each(|_| size.failed(&CLOSED, &Step::Follow, false));
+        (0..CLOSED_UNTIL_PROBE).for_each(|_| assert!(!size.failed(&CLOSED, &Step::Follow, false)));
         assert_eq!(size.size(), SIZES[0]);
         assert!(size.wants_probe());
     }
@@ -170,7 +173,7 @@ mod tests {
         let after = std::time::Duration::from_secs(30);
         let timeout =
             DisconnectReason::RequestTimeout { operation: crate::wire::Operation::GetVirtualChainFromBlockV2, after };
-        (0..100).for_each(|_| size.failed(&timeout, &Step::Follow, true));
+        (0..100).for_each(|_| assert!(!size.failed(&timeout, &Step::Follow, true)));
         assert!(!size.wants_probe());
     }
 }

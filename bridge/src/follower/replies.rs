@@ -21,6 +21,9 @@ use crate::{
 /// Version of the RPC API that the wire module speaks (`kaspa_rpc_core::api::ops::RPC_API_VERSION`).
 const RPC_API_VERSION: u16 = 1;
 
+/// How often in a row a node may put us off, a poll interval each time, while another is configured.
+const MOST_WAITS: u32 = 10;
+
 impl Follower {
     pub(super) fn on_frame(&mut self, number: u64, bytes: &[u8], now: Duration) {
         let Link::Open(session) = &mut self.link else { return };
@@ -54,8 +57,10 @@ impl Follower {
                 }
             }
             Notification::PruningPointUtxoSetOverride => session.dirty = true,
-            Notification::SinkBlueScoreChanged { sink_blue_score } => session.sink_blue_score = *sink_blue_score,
-            Notification::VirtualDaaScoreChanged { .. } | Notification::Other { .. } => {}
+            // Not subscribed to, and the sink is asked for where it matters.
+            Notification::SinkBlueScoreChanged { .. }
+            | Notification::VirtualDaaScoreChanged { .. }
+            | Notification::Other { .. } => {}
         }
     }
 
@@ -84,6 +89,8 @@ impl Follower {
             }
         };
         if let Err(violation) = outcome {
+            // What this node told of the window before may be as wrong.
+            self.restore.iter_mut().for_each(|restore| restore.forget());
             self.reject(RejectReason::Malformed { operation, violation }, now);
         }
     }
@@ -137,9 +144,11 @@ impl Follower {
             (Step::Follow, Reply::Block(block)) => self.on_tip_header(&block)?,
             (Step::Follow, Reply::ChainPage(page)) => self.on_page(&page, 0, now)?,
             (Step::AskFrom { base, .. }, Reply::ChainPage(page)) => self.on_page(&page, self.depth_of(base), now)?,
-            (Step::ConfirmLast { page, last }, Reply::Block(block)) => self.on_last_header(&block, *page, last, now)?,
+            (Step::ConfirmLast { page, last, parent }, Reply::Block(block)) => {
+                self.on_last_header(&block, *page, last, parent, now)?;
+            }
             (Step::RestoreTip, Reply::Block(block)) => self.on_restored_tip(Some(&block), now)?,
-            (Step::RestoreFork { tip }, Reply::ChainPage(page)) => self.on_restored_fork(&page, tip, now)?,
+            (Step::RestoreFork, Reply::ChainPage(page)) => self.on_restored_fork(&page, now)?,
             (Step::RestoreWindow { candidates }, Reply::ChainPage(page)) => {
                 self.on_restored_page(&page, candidates, now)?;
             }
@@ -157,7 +166,7 @@ impl Follower {
             (Step::ConfirmSinkHeader { claim, sink }, Reply::Block(block)) => {
                 let record = page::check_header(sink, &block.header)?;
                 session.set_sink(record, now);
-                self.on_sink_confirmed(claim, record, now);
+                self.on_sink_confirmed(claim, record, now)?;
             }
             // A ping keeps the session alive and changes no step. No page follows it that would decide over the hints.
             (step, Reply::Ping | Reply::Unsubscribe) => {
@@ -191,16 +200,22 @@ impl Follower {
         self.emit(connected);
     }
 
-    fn on_sink_confirmed(&mut self, claim: Claim, sink: ChainRecord, now: Duration) {
+    fn on_sink_confirmed(&mut self, claim: Claim, sink: ChainRecord, now: Duration) -> Result<(), Violation> {
+        if let Claim::LeftAt { fork } = claim {
+            return self.on_fork_confirmed(fork, sink, now);
+        }
         if !self.outweighs_tip(&sink) {
-            return self.on_lagging(sink.hash, now);
+            self.on_lagging(sink.hash, now);
+            return Ok(());
         }
         match claim {
+            Claim::LeftAt { .. } => {}
             Claim::Page { page, was_heavier: true } => self.apply(*page, now),
             Claim::Page { was_heavier: false, .. } => self.ask_again_from_heavier(),
             Claim::RemovesRoot => self.on_root_left(now),
             Claim::RefusesTip => self.look_below_tip(now),
         }
+        Ok(())
     }
 
     /// The node is not behind now, but it may have been when it answered, and then its removals were only blocks that it
@@ -248,7 +263,7 @@ impl Follower {
         (session.conflict_seen, session.sink_was_heavier) = (false, false);
         session.not_before = now + poll_interval;
         session.dirty = true;
-        self.report_waiting(|reported| &mut reported.lagging, RejectReason::Lagging { sink });
+        self.report_waiting(|reported| &mut reported.lagging, RejectReason::Lagging { sink }, now);
     }
 
     fn on_remote_error(&mut self, operation: Operation, error: RemoteError, now: Duration) {
@@ -258,12 +273,12 @@ impl Follower {
         match (&session.step, error) {
             (step, RemoteError::Transitional) => {
                 // The consensus that comes may know our tip.
-                if matches!(step, Step::AskFrom { .. } | Step::RestoreFork { .. } | Step::RestoreWindow { .. }) {
+                if matches!(step, Step::AskFrom { .. } | Step::RestoreFork | Step::RestoreWindow { .. }) {
                     session.step = Step::Follow;
                 }
                 session.not_before = again_at;
                 session.dirty = true;
-                self.report_waiting(|reported| &mut reported.resetting, RejectReason::Resetting);
+                self.report_waiting(|reported| &mut reported.resetting, RejectReason::Resetting, now);
             }
             (
                 Step::Follow | Step::AskFrom { .. },
@@ -280,10 +295,10 @@ impl Follower {
             ) if chooses_anchor || matches!(step, Step::AskSinkHeader { .. }) => {
                 session.step = Step::AskDagInfo;
                 session.not_before = again_at;
-                self.report_refusal(RejectReason::Refused { operation, error });
+                self.report_refusal(RejectReason::Refused { operation, error }, now);
             }
             (
-                Step::RestoreTip | Step::RestoreFork { .. },
+                Step::RestoreTip | Step::RestoreFork,
                 RemoteError::HeaderUnknown | RemoteError::BelowRetentionRoot | RemoteError::BodyMissing { .. },
             ) => {
                 if let Err(violation) = self.on_restored_tip(None, now) {
@@ -291,8 +306,10 @@ impl Follower {
                 }
             }
             (Step::RestoreWindow { .. }, RemoteError::HeaderUnknown | RemoteError::BelowRetentionRoot) => {
-                if let Step::RestoreWindow { candidates } = std::mem::replace(&mut session.step, Step::Follow) {
-                    self.on_candidate_refused(candidates);
+                if let Step::RestoreWindow { candidates } = std::mem::replace(&mut session.step, Step::Follow)
+                    && let Err(violation) = self.on_candidate_refused(candidates, now)
+                {
+                    self.reject(RejectReason::Malformed { operation, violation }, now);
                 }
             }
             (
@@ -307,7 +324,7 @@ impl Follower {
                 session.step = Step::Follow;
                 session.not_before = again_at;
                 session.dirty = true;
-                self.report_refusal(RejectReason::Refused { operation, error });
+                self.report_refusal(RejectReason::Refused { operation, error }, now);
             }
             (_, error) => self.reject(RejectReason::Refused { operation, error }, now),
         }
@@ -320,20 +337,30 @@ impl Follower {
 
     pub(super) fn choose_anchor_anew(&mut self, reason: RejectReason, now: Duration) {
         (self.chain, self.anchor) = (None, None);
-        self.report_refusal(reason);
         if let Link::Open(session) = &mut self.link {
             session.step = Step::AskDagInfo;
             session.not_before = now + self.config.poll_interval;
         }
+        self.report_refusal(reason, now);
     }
 
-    fn report_refusal(&mut self, reason: RejectReason) {
-        self.report_waiting(|reported| &mut reported.refusal, reason);
+    fn report_refusal(&mut self, reason: RejectReason, now: Duration) {
+        self.report_waiting(|reported| &mut reported.refusal, reason, now);
     }
 
-    /// Tells the consumer once why nothing happens although the session stays.
-    fn report_waiting(&mut self, of_this_kind: impl FnOnce(&mut Reported) -> &mut bool, reason: RejectReason) {
+    /// Tells the consumer once why nothing happens although the session stays. Where there are other nodes it does not stay
+    /// for ever.
+    fn report_waiting(
+        &mut self,
+        of_this_kind: impl FnOnce(&mut Reported) -> &mut bool,
+        reason: RejectReason,
+        now: Duration,
+    ) {
         let Link::Open(session) = &mut self.link else { return };
+        session.waits += 1;
+        if session.waits > MOST_WAITS && self.config.nodes.len() > 1 {
+            return self.reject(reason, now);
+        }
         session.synced = false;
         if !std::mem::replace(of_this_kind(&mut session.reported), true) {
             let node = self.config.nodes[session.node].to_string();

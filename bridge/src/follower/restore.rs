@@ -13,7 +13,12 @@ use std::{collections::VecDeque, time::Duration};
 
 use kaspa_hashes::Hash;
 
-use super::{Follower, Link, apply::REPORT_INTERVAL, session::Step, unweighed_view};
+use super::{
+    Follower, Link,
+    apply::REPORT_INTERVAL,
+    session::{Claim, Step},
+    unweighed_view,
+};
 use crate::{
     chain::ChainRecord,
     checkpoint::Checkpoint,
@@ -35,6 +40,8 @@ pub(super) struct Restore {
     fetched: Vec<ChainRef>,
     /// What the node removes of our chain, tip first; `None` if it does not know our tip.
     removed: Option<Vec<Hash>>,
+    /// How heavy our tip is, if the node knows it.
+    weight: Option<ChainRecord>,
 }
 
 /// Blocks to ask the chain from, the best first.
@@ -59,7 +66,7 @@ impl Candidates {
 
 impl Restore {
     pub(super) fn new(checkpoint: Checkpoint) -> Self {
-        Self { checkpoint, fetched: Vec::new(), removed: None }
+        Self { checkpoint, fetched: Vec::new(), removed: None, weight: None }
     }
 
     pub(super) fn tip(&self) -> ChainRef {
@@ -89,6 +96,20 @@ impl Restore {
         let entries = self.checkpoint.locator();
         let at = entries.binary_search_by(|entry| index.cmp(&entry.index)).ok()?;
         entries.get(at).copied()
+    }
+
+    /// Whether a node with this sink must have left our tip. If it does not know the tip, only blue score can tell.
+    fn is_outweighed_by(&self, sink: &ChainRecord) -> bool {
+        match &self.weight {
+            Some(tip) => sink.weight() > tip.weight(),
+            None => sink.blue_score > self.tip().blue_score,
+        }
+    }
+
+    /// Nothing of what came is kept.
+    pub(super) fn forget(&mut self) {
+        self.fetched.clear();
+        (self.removed, self.weight) = (None, None);
     }
 
     /// The lowest entry of the locator above a block of our chain.
@@ -162,14 +183,13 @@ impl Follower {
     pub(super) fn on_restored_tip(&mut self, block: Option<&Block<'_>>, now: Duration) -> Result<(), Violation> {
         let Some(restore) = &mut self.restore else { return Ok(()) };
         let Link::Open(session) = &mut self.link else { return Ok(()) };
-        restore.removed = None;
+        (restore.removed, restore.weight) = (None, None);
         if let Some(block) = block {
-            let tip = page::check_header(restore.tip().hash, &block.header)?;
-            session.step = Step::RestoreFork { tip };
+            restore.weight = Some(page::check_header(restore.tip().hash, &block.header)?);
+            session.step = Step::RestoreFork;
             return Ok(());
         }
-        // Only blue score tells whether a node that does not know our tip is behind.
-        if session.sink.is_some_and(|sink| sink.blue_score > restore.tip().blue_score) {
+        if session.sink.is_some_and(|sink| restore.is_outweighed_by(&sink)) {
             session.step = Step::RestoreWindow { candidates: restore.candidates() };
         } else {
             self.on_behind_while_restoring(now);
@@ -178,16 +198,11 @@ impl Follower {
     }
 
     /// The page from our tip: where the node's chain leaves ours.
-    pub(super) fn on_restored_fork(
-        &mut self,
-        page: &ChainPage<'_>,
-        tip: ChainRecord,
-        now: Duration,
-    ) -> Result<(), Violation> {
+    pub(super) fn on_restored_fork(&mut self, page: &ChainPage<'_>, now: Duration) -> Result<(), Violation> {
         let Some(restore) = &mut self.restore else { return Ok(()) };
         let Link::Open(session) = &mut self.link else { return Ok(()) };
         let removed = restore.check_removed(page.removed)?;
-        if !removed.is_empty() && session.sink.is_none_or(|sink| sink.weight() <= tip.weight()) {
+        if !removed.is_empty() && !session.sink.is_some_and(|sink| restore.is_outweighed_by(&sink)) {
             self.on_behind_while_restoring(now);
             return Ok(());
         }
@@ -214,10 +229,10 @@ impl Follower {
         let Link::Open(session) = &mut self.link else { return Ok(()) };
         let Some(base) = candidates.newest() else { return Ok(()) };
         let is_stripped = session.asked.is_bounded;
-        if is_stripped && page.added.is_empty() {
-            session.boost();
-        } else {
+        if !page.added.is_empty() {
             session.boost = 0;
+        } else if is_stripped {
+            session.boost();
         }
         if !page.removed.is_empty() && base == restore.root() {
             self.on_root_left(now);
@@ -225,8 +240,7 @@ impl Follower {
         }
         if !page.removed.is_empty() && restore.fetched.is_empty() {
             // An entry above the root that is not on the node's chain: it serves as little as one that is refused.
-            self.on_candidate_refused(candidates);
-            return Ok(());
+            return self.on_candidate_refused(candidates, now);
         }
         match restore.extend(base, page, page.added.is_empty() && !is_stripped)? {
             Progress::Complete { fork } => self.on_fork_found(fork, now)?,
@@ -255,20 +269,22 @@ impl Follower {
     }
 
     /// The node does not serve the chain from the first of the candidates.
-    pub(super) fn on_candidate_refused(&mut self, mut candidates: Candidates) {
-        let Some(restore) = &mut self.restore else { return };
-        let Link::Open(session) = &mut self.link else { return };
-        // What another node gave, or this one before it was reset.
-        let had_fetched = !std::mem::take(&mut restore.fetched).is_empty();
+    pub(super) fn on_candidate_refused(&mut self, mut candidates: Candidates, now: Duration) -> Result<(), Violation> {
+        let Some(restore) = &mut self.restore else { return Ok(()) };
+        let Link::Open(session) = &mut self.link else { return Ok(()) };
+        if !restore.fetched.is_empty() {
+            // What another node gave, or this one before it changed its mind.
+            return self.restore_anew(now);
+        }
         candidates.0.pop_front();
         if restore.removed.is_none() && candidates.newest() == Some(restore.tip()) {
             candidates.0.pop_front();
         }
         session.step = match candidates.newest() {
-            _ if had_fetched => Step::RestoreWindow { candidates: restore.candidates() },
             Some(_) => Step::RestoreWindow { candidates },
             None => Step::AskPruningPoint,
         };
+        Ok(())
     }
 
     /// The window is there. A consumer may have died between a block and what it made final: a reorg that removes a block
@@ -289,8 +305,32 @@ impl Follower {
                 self.on_final_block_left(above.hash, now);
                 Ok(())
             }
-            _ => self.restored(fork),
+            _ => self.confirm_fork(fork),
         }
+    }
+
+    /// A node that was reset since it told where its sink is would seem to have left our chain: the sink is asked again.
+    fn confirm_fork(&mut self, fork: ChainRef) -> Result<(), Violation> {
+        if self.restore.as_ref().is_some_and(|restore| restore.tip() == fork) {
+            return self.restored(fork);
+        }
+        if let Link::Open(session) = &mut self.link {
+            session.step = Step::ConfirmSink { claim: Claim::LeftAt { fork } };
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_fork_confirmed(
+        &mut self,
+        fork: ChainRef,
+        sink: ChainRecord,
+        now: Duration,
+    ) -> Result<(), Violation> {
+        if self.restore.as_ref().is_some_and(|restore| restore.is_outweighed_by(&sink)) {
+            return self.restored(fork);
+        }
+        self.on_behind_while_restoring(now);
+        Ok(())
     }
 
     /// The header of the lowest block of ours that the node's chain leaves out. It must follow the fork: the node may have
@@ -311,7 +351,7 @@ impl Follower {
             self.on_final_block_left(child.hash, now);
             return Ok(());
         }
-        self.restored(fork)
+        self.confirm_fork(fork)
     }
 
     /// Everything is there: begins to follow, from the fork if the tip left the chain meanwhile.
@@ -326,6 +366,8 @@ impl Follower {
             }
         }
         let old_tip = restore.tip();
+        // What is final at the tip stays, also if the consumer died before it was told so.
+        self.finalize_below(old_tip.blue_score);
         if fork != old_tip {
             let removed_known = restore.removed.is_some();
             let removed = restore.removed.unwrap_or_default();

@@ -12,7 +12,7 @@ use super::{Follower, Link, Output, page_size::Size, restore::Candidates};
 use crate::{
     chain::{ChainRecord, ChainView},
     config::Config,
-    error::DisconnectReason,
+    error::{DisconnectReason, RejectReason},
     event::ChainRef,
     page::VerifiedPage,
     wire::{Operation, Request, Subscription, Verbosity},
@@ -27,8 +27,8 @@ const SINK_AGE_LIMIT: Duration = Duration::from_secs(10);
 /// Blue score within which a page is never taken for too large: a dozen seconds at 10 blocks per second.
 const LARGEST_SMALL_PAGE: u64 = 128;
 
-/// Most doublings of a step that let nothing through.
-const LARGEST_BOOST: u32 = 40;
+/// Doublings of a step that let nothing through, after which the size is left to the node: more than a day of blocks.
+const LARGEST_BOOST: u32 = 16;
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -70,6 +70,10 @@ pub(super) struct Session {
     pub(super) conflict_seen: bool,
     /// How often the step was doubled, because the one before let nothing through although the sink is above.
     pub(super) boost: u32,
+    /// Answers in a row after which there was nothing to do but to ask again later.
+    pub(super) waits: u32,
+    /// When a page moved the chain last.
+    pub(super) moved_at: Duration,
     /// How often the window was begun anew because the node's chain had changed.
     pub(super) restarts: u32,
     /// The page that was asked for last.
@@ -134,6 +138,7 @@ pub(super) enum Step {
     ConfirmLast {
         page: Box<VerifiedPage>,
         last: ChainRecord,
+        parent: Option<Hash>,
     },
     ConfirmSink {
         claim: Claim,
@@ -151,9 +156,7 @@ pub(super) enum Step {
         pruning_point: Hash,
     },
     RestoreTip,
-    RestoreFork {
-        tip: ChainRecord,
-    },
+    RestoreFork,
     RestoreWindow {
         candidates: Candidates,
     },
@@ -181,6 +184,8 @@ pub(super) enum Claim {
         /// The sink was seen to be heavier before the page was asked for, too.
         was_heavier: bool,
     },
+    /// The chain of a checkpoint was left at this block.
+    LeftAt { fork: ChainRef },
     /// Our root left the chain.
     RemovesRoot,
     /// The node does not serve the chain from our tip.
@@ -215,6 +220,8 @@ impl Session {
             sink_was_heavier: false,
             conflict_seen: false,
             boost: 0,
+            waits: 0,
+            moved_at: now,
             restarts: 0,
             asked: PageAsked { verbosity: Verbosity::Full, is_bounded: false, may_be_large: false },
         }
@@ -242,6 +249,13 @@ impl Session {
             Step::Follow => keep_alive_at.min(self.next_poll_at.max(self.not_before)),
             _ => keep_alive_at.min(self.not_before),
         }
+    }
+
+    /// The reason for which a node is given up that answers, but whose chain does not move any more.
+    fn stall(&self, config: &Config, paused: bool, now: Duration) -> Option<RejectReason> {
+        let after = config.stall_timeout;
+        let waits = config.nodes.len() > 1 && !paused && matches!(self.step, Step::Follow) && self.synced;
+        (waits && self.moved_at + after <= now).then_some(RejectReason::Stalled { after })
     }
 
     /// A follower that waits must ping to tell a quiet node from a dead one, well before it would take it for dead.
@@ -294,7 +308,7 @@ impl Session {
                 let base = *base;
                 self.page_from(base, asking)
             }
-            Step::RestoreFork { .. } => self.page_from(asking.restoring?, asking),
+            Step::RestoreFork => self.page_from(asking.restoring?, asking),
             Step::RestoreWindow { candidates } => {
                 let base = candidates.newest()?;
                 self.page_from(base, asking)
@@ -315,7 +329,7 @@ impl Session {
     /// Whether the present step asks for a page whose size is bounded by the node's sink.
     fn asks_for_page(&self, asking: &Asking<'_>) -> bool {
         match &self.step {
-            Step::AskFrom { .. } | Step::RestoreFork { .. } | Step::RestoreWindow { .. } => true,
+            Step::AskFrom { .. } | Step::RestoreFork | Step::RestoreWindow { .. } => true,
             Step::Follow => asking.unweighed.is_none(),
             _ => false,
         }
@@ -325,7 +339,7 @@ impl Session {
         // Cleared before the question: whatever is announced from now on may be missing from the answer.
         self.dirty = false;
         self.hints.clear();
-        let restores = matches!(self.step, Step::RestoreFork { .. } | Step::RestoreWindow { .. });
+        let restores = matches!(self.step, Step::RestoreFork | Step::RestoreWindow { .. });
         let confirmations = if restores { 0 } else { asking.config.confirmations };
         let room = self.sink_blue_score.saturating_sub(base.blue_score);
         let may_be_large = room > LARGEST_SMALL_PAGE || self.sink_is_stale;
@@ -334,7 +348,7 @@ impl Session {
             false if may_be_large => asking.size.verbosity,
             false => Verbosity::Full,
         };
-        let beyond = asking.size.step.map_or(0, |step| {
+        let beyond = asking.size.step.filter(|_| self.boost < LARGEST_BOOST).map_or(0, |step| {
             let end = base.blue_score.saturating_add(step.saturating_mul(1 << self.boost));
             self.sink_blue_score.saturating_sub(end)
         });
@@ -364,7 +378,7 @@ impl Follower {
         let Link::Open(session) = &mut self.link else { return };
         if paused {
             // The chain goes on while nothing is fetched: to have arrived again will be news.
-            (session.synced, session.sink_is_stale) = (false, true);
+            (session.synced, session.sink_is_stale, session.moved_at) = (false, true, now);
         }
         if let Some(in_flight) = &session.in_flight {
             if in_flight.deadline <= now {
@@ -380,6 +394,9 @@ impl Follower {
         if self.chain.is_none() && matches!(session.step, Step::Follow) {
             // There is nothing to follow from yet: whatever was being asked begins again.
             session.step = Step::AskDagInfo;
+        }
+        if let Some(reason) = session.stall(&self.config, paused, now) {
+            return self.reject(reason, now);
         }
         let asking = Asking {
             config: &self.config,

@@ -9,6 +9,7 @@ impl DisconnectReason {
     /// The name of the variant, for metrics: bounded in number, without details.
     pub fn label(&self) -> &'static str {
         match self {
+            Self::ClosedAtFirstRequest => "closed_at_first_request",
             Self::ClosedByNode => "closed_by_node",
             Self::ConnectFailed { .. } => "connect_failed",
             Self::ConnectTimeout { .. } => "connect_timeout",
@@ -39,6 +40,7 @@ impl RejectReason {
             Self::Pruned { .. } => "pruned",
             Self::Refused { .. } => "refused",
             Self::Resetting => "resetting",
+            Self::Stalled { .. } => "stalled",
             Self::TipRefused { .. } => "tip_refused",
             Self::UnexpectedReply { .. } => "unexpected_reply",
             Self::WrongApiVersion { .. } => "wrong_api_version",
@@ -73,6 +75,16 @@ mod tests {
         wire::{Network, WireError},
     };
 
+    /// One of each variant. A variant that is not in the list does not compile.
+    macro_rules! every {
+        ($type:ident { $($variant:ident { $($field:ident: $value:expr),* }),* $(,)? }) => {{
+            let _all_are_named = |value: &$type| match value {
+                $($type::$variant { .. } => ()),*
+            };
+            [$($type::$variant { $($field: $value),* }),*]
+        }};
+    }
+
     /// `{:?}` of a variant, without its fields, in snake case.
     fn snake_case(debug: &str) -> String {
         let name: String = debug.chars().take_while(char::is_ascii_alphanumeric).collect();
@@ -88,41 +100,45 @@ mod tests {
 
     #[test]
     fn given_reasons_when_labelled_then_each_has_the_name_of_its_variant() {
-        let (message, kind, after) = (String::new(), io::ErrorKind::Other, Duration::ZERO);
-        let disconnects = [
-            DisconnectReason::ClosedByNode,
-            DisconnectReason::ConnectFailed { kind, message: message.clone() },
-            DisconnectReason::ConnectTimeout { after },
-            DisconnectReason::ConnectionLost { kind, message: message.clone() },
-            DisconnectReason::MessageTooLarge { limit_bytes: 1, message: message.clone() },
-            DisconnectReason::NotWebSocket { message: message.clone() },
-            DisconnectReason::NotBorsh,
-            DisconnectReason::Rejected,
-            DisconnectReason::RequestTimeout { operation: Operation::Ping, after },
-            DisconnectReason::Shutdown,
-            DisconnectReason::Silence { after },
-            DisconnectReason::TlsFailed { message: message.clone() },
-            DisconnectReason::WebSocketBroken { message },
-        ];
+        let (kind, after) = (io::ErrorKind::Other, Duration::ZERO);
+        let message = String::new;
+        let disconnects = every!(DisconnectReason {
+            ClosedAtFirstRequest {},
+            ClosedByNode {},
+            ConnectFailed { kind: kind, message: message() },
+            ConnectTimeout { after: after },
+            ConnectionLost { kind: kind, message: message() },
+            MessageTooLarge { limit_bytes: 1, message: message() },
+            NotWebSocket { message: message() },
+            NotBorsh {},
+            Rejected {},
+            RequestTimeout { operation: Operation::Ping, after: after },
+            Shutdown {},
+            Silence { after: after },
+            TlsFailed { message: message() },
+            WebSocketBroken { message: message() },
+        });
         for reason in disconnects {
             assert_eq!(reason.label(), snake_case(&format!("{reason:?}")));
         }
-        let bytes = WireError::UnknownOperation(0);
+        let (error, operation) = (WireError::UnknownOperation(0), Operation::Ping);
         let (hash, expected, found) = (Hash::default(), Network::MAINNET, Network::SIMNET);
-        let rejects = [
-            RejectReason::AnchorLeft { anchor: hash },
-            RejectReason::Conflicting { root: hash },
-            RejectReason::Lagging { sink: hash },
-            RejectReason::Malformed { operation: Operation::Ping, violation: bytes.into() },
-            RejectReason::MalformedFrame { error: bytes },
-            RejectReason::Pruned { root: hash, pruning_point: hash },
-            RejectReason::Refused { operation: Operation::Ping, error: RemoteError::Transitional },
-            RejectReason::Resetting,
-            RejectReason::TipRefused { tip: hash, error: RemoteError::HeaderUnknown },
-            RejectReason::UnexpectedReply { request_id: 1 },
-            RejectReason::WrongApiVersion { found: 1, expected: 2 },
-            RejectReason::WrongNetwork { expected, found },
-        ];
+        let rejects = every!(RejectReason {
+            AnchorLeft { anchor: hash },
+            Conflicting { root: hash },
+            Lagging { sink: hash },
+            Malformed { operation: operation, violation: error.into() },
+            MalformedFrame { error: error },
+            OperationUnknown { operation: operation },
+            Pruned { root: hash, pruning_point: hash },
+            Refused { operation: operation, error: RemoteError::Transitional },
+            Resetting {},
+            Stalled { after: after },
+            TipRefused { tip: hash, error: RemoteError::HeaderUnknown },
+            UnexpectedReply { request_id: 1 },
+            WrongApiVersion { found: 1, expected: 2 },
+            WrongNetwork { expected: expected, found: found },
+        });
         for reason in rejects {
             assert_eq!(reason.label(), snake_case(&format!("{reason:?}")));
         }

@@ -271,7 +271,7 @@ fn given_a_node_that_hangs_up_at_once_when_called_again_then_attempts_do_not_sto
     pair.start();
     pair.run_for(Duration::from_secs(60));
     assert!((7..=13).contains(&pair.connects.len()), "{} attempts in a minute", pair.connects.len());
-    assert!(disconnects(&pair).iter().all(|reason| **reason == DisconnectReason::ClosedByNode));
+    assert!(disconnects(&pair).iter().all(|reason| **reason == DisconnectReason::ClosedAtFirstRequest));
 }
 
 #[test]

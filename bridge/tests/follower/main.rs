@@ -10,6 +10,7 @@ mod failures;
 mod finality;
 mod handshake;
 mod hints;
+mod liars;
 mod page_size;
 mod pressure;
 mod progress;
