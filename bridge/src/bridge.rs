@@ -1,14 +1,13 @@
 //! The handle that a consumer holds.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::net::TcpStream;
 
 use crate::{
     checkpoint::Checkpoint,
-    client::{self, Clock, Settings, Transport},
-    config::{Config, ConfigError, NodeUrl},
+    client::{self, Clock, Settings, TcpTransport, Transport},
+    config::{Config, ConfigError},
     event::{ChainRef, L1Event},
     follower::Follower,
     queue::Shared,
@@ -185,23 +184,6 @@ pub struct AckError {
     pub sequence: u64,
     /// The highest number that may be acknowledged.
     pub delivered: u64,
-}
-
-/// TCP through tokio.
-#[derive(Clone, Copy, Debug)]
-struct TcpTransport;
-
-impl Transport for TcpTransport {
-    type Stream = TcpStream;
-
-    fn connect(&self, node: &NodeUrl) -> impl Future<Output = io::Result<TcpStream>> + use<> {
-        let (host, port) = (node.host().to_owned(), node.port());
-        async move {
-            let stream = TcpStream::connect((host.as_str(), port)).await?;
-            stream.set_nodelay(true)?;
-            Ok(stream)
-        }
-    }
 }
 
 /// The operating system's monotonic clock and tokio's timer.

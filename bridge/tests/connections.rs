@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bridge::{AckError, Config, DisconnectReason, L1Bridge, L1Event, NodeUrl, RejectReason, wire::Network};
+use bridge::{
+    AckError, Config, DisconnectReason, L1Bridge, L1Event, NodeUrl, RejectReason,
+    wire::{Network, Operation},
+};
 use futures_util::{SinkExt, StreamExt};
 use kaspa_hashes::Hash;
 use server::{Server, SocketNode, closed_port};
@@ -215,6 +218,38 @@ async fn given_a_websocket_server_that_sends_text_when_called_then_the_json_port
 }
 
 #[tokio::test]
+async fn given_a_server_that_ends_the_connection_at_the_first_request_when_called_then_another_port_is_suspected() {
+    // As the JSON port of a node does: no close frame.
+    let server = Server::start(|stream| async move {
+        if let Ok(mut socket) = accept_async(stream).await {
+            let _ = socket.next().await;
+        }
+    })
+    .await;
+    let reason = first_unreachable(&mut start(&server.url())).await;
+    assert_eq!(reason, DisconnectReason::ClosedAtFirstRequest);
+    let sentence = "the node closed the connection at the first request: is this the Borsh port (--rpclisten-borsh)?";
+    assert_eq!(reason.to_string(), sentence);
+}
+
+#[tokio::test]
+async fn given_a_node_that_ends_the_connection_at_a_later_request_when_followed_then_no_other_port_is_suspected() {
+    let node = SocketNode::new();
+    node.with(|_, node| {
+        node.tamper(|request, answer| {
+            if request.operation() == Operation::Subscribe {
+                *answer = Answer::HangUp;
+            }
+        });
+    });
+    let server = node.serve().await;
+    let mut bridge = start(&server.url());
+    assert!(matches!(next(&mut bridge).await, L1Event::Connected { .. }));
+    let L1Event::Disconnected { reason, .. } = next(&mut bridge).await else { panic!("not disconnected") };
+    assert_eq!(reason, DisconnectReason::ClosedByNode);
+}
+
+#[tokio::test]
 async fn given_a_websocket_server_that_sends_garbage_when_called_then_rejected_for_a_malformed_frame() {
     let server = websocket(Message::binary(vec![0xff; 64])).await;
     let mut bridge = start(&server.url());
@@ -273,7 +308,8 @@ async fn given_a_server_that_closes_every_connection_when_called_then_attempts_d
     // Whether the request meets a closed port or a reset is a matter of luck.
     let lucky = ["the node closed the connection", "cannot connect: Connection reset by peer (os error 104)"];
     assert!(lucky.contains(&at_once.as_str()), "{at_once}");
-    assert_eq!([after_request.as_str(), after_handshake.as_str()], ["the node closed the connection"; 2]);
+    assert_eq!(after_request, "the node closed the connection");
+    assert_eq!(after_handshake, DisconnectReason::ClosedAtFirstRequest.to_string());
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "real sockets on the real runtime and the real clock")]
 
+#[path = "telemetry/lag.rs"]
+mod lag;
 #[path = "telemetry/recorder.rs"]
 mod recorder;
 #[path = "support/server.rs"]
@@ -15,12 +17,21 @@ mod support;
 use std::collections::BTreeMap;
 
 use bridge::{Config, L1Bridge, L1Event, wire::Network};
-use recorder::{Kind, Recording};
+use metrics::Unit;
+use recorder::{Description, Kind, Recording};
 use server::SocketNode;
 use story::{FINALITY, run, soon, story};
 
-/// Name, type and labels of the metrics in the table of the documentation.
-fn documented() -> BTreeMap<String, (Kind, Vec<String>)> {
+/// A row of the table of the documentation.
+#[derive(Debug)]
+struct Row {
+    kind: Kind,
+    labels: Vec<String>,
+    meaning: &'static str,
+}
+
+/// The table of the documentation, by the names of the metrics.
+fn table() -> BTreeMap<String, Row> {
     let text = include_str!("../src/telemetry/mod.rs");
     let rows = text.lines().filter_map(|line| line.strip_prefix("//! | `dagstorm_bridge_"));
     rows.map(|row| {
@@ -36,9 +47,24 @@ fn documented() -> BTreeMap<String, (Kind, Vec<String>)> {
         let further = labels.split(',').map(|label| label.trim().trim_matches('`').to_owned());
         let mut labels: Vec<String> = further.filter(|label| !label.is_empty()).collect();
         labels.insert(0, "network".to_owned());
-        (format!("dagstorm_bridge_{}", name.trim_end_matches('`')), (kind, labels))
+        (format!("dagstorm_bridge_{}", name.trim_end_matches('`')), Row { kind, labels, meaning })
     })
     .collect()
+}
+
+/// Name, type and labels of the metrics in the table of the documentation.
+fn documented() -> BTreeMap<String, (Kind, Vec<String>)> {
+    table().into_iter().map(|(name, row)| (name, (row.kind, row.labels))).collect()
+}
+
+/// Text without the marks and the targets of links.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    for (position, part) in text.split("](").enumerate() {
+        let part = if position > 0 { part.split_once(')').expect("a link has an end").1 } else { part };
+        plain.extend(part.chars().filter(|letter| !"[`".contains(*letter)));
+    }
+    plain
 }
 
 #[test]
@@ -57,6 +83,30 @@ fn given_a_recorder_when_a_bridge_runs_then_it_gets_every_metric_of_the_table_an
     for (name, (kind, _)) in documented() {
         assert_eq!(name.ends_with("_total"), kind == Kind::Counter, "{name}");
     }
+}
+
+#[test]
+fn given_a_recorder_when_a_bridge_begins_then_it_is_told_the_unit_and_the_meaning_of_every_metric_of_the_table() {
+    let recording = Recording::default();
+    let config = Config::new(Network::MAINNET, ["ws://node:17110"]).expect("the address is usable");
+    let never_driven = metrics::with_local_recorder(&recording, || run(async { L1Bridge::start(config) }));
+    drop(never_driven.expect("the configuration is usable"));
+    let descriptions = recording.descriptions();
+    let expected: BTreeMap<String, Description> = table()
+        .into_iter()
+        .map(|(name, row)| {
+            let stem = name.trim_end_matches("_total");
+            let unit = match row.kind {
+                _ if stem.ends_with("_seconds") => Some(Unit::Seconds),
+                _ if stem.ends_with("_ms") => Some(Unit::Milliseconds),
+                _ if stem.ends_with("_bytes") => Some(Unit::Bytes),
+                Kind::Counter | Kind::Histogram => Some(Unit::Count),
+                Kind::Gauge => name.ends_with("_waiting").then_some(Unit::Count),
+            };
+            (name, Description { kind: row.kind, unit, meaning: plain(row.meaning) })
+        })
+        .collect();
+    assert_eq!(descriptions, expected);
 }
 
 #[test]

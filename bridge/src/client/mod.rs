@@ -9,6 +9,7 @@
 
 mod alarm;
 mod socket;
+mod tcp;
 mod tls;
 
 use std::{
@@ -21,11 +22,14 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub(crate) use self::tls::{is_verifiable_host, trusted_roots};
 use self::{
     alarm::Alarm,
     socket::{Happened, OpenSocket, Socket, open},
     tls::Tls,
+};
+pub(crate) use self::{
+    tcp::TcpTransport,
+    tls::{is_verifiable_host, trusted_roots},
 };
 use crate::{
     config::{Config, ConfigError, NodeUrl},

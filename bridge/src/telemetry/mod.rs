@@ -17,8 +17,9 @@
 //!
 //! # Metrics
 //!
-//! The recorder must be there before the bridge is started or resumed. Every metric has the label `network`; two bridges of
-//! one process on the same network share their series, so that only the counters and histograms of them mean anything.
+//! The recorder must be there before the bridge is started or resumed; it is told units and meanings then. Every metric has
+//! the label `network`; two bridges of one process on the same network share their series, so that only the counters and
+//! histograms of them mean anything.
 //!
 //! | name | type | further labels | meaning |
 //! |---|---|---|---|
@@ -26,7 +27,7 @@
 //! | `dagstorm_bridge_tip_blue_score` | gauge | | blue score of our tip |
 //! | `dagstorm_bridge_tip_timestamp_seconds` | gauge | | Unix time in the header of the last block that was added |
 //! | `dagstorm_bridge_finalized_index` | gauge | | index of the finalized root; before anything was finalized, of the block at which the bridge began |
-//! | `dagstorm_bridge_lag_blue_score` | gauge | | blue score of the node's sink, when last heard of, above our tip's |
+//! | `dagstorm_bridge_lag_blue_score` | gauge | | blue score of the node's sink, when last heard of, above our tip's; while the consumer does not acknowledge it is heard of every 10 seconds, with confirmations at every poll after 10 seconds; while the bridge catches up it may be older, and the lag larger |
 //! | `dagstorm_bridge_events_waiting` | gauge | | numbered events that the consumer has not acknowledged, as of the last turn |
 //! | `dagstorm_bridge_progress_age_seconds` | gauge | | time from the last numbered event, or the start, to the last turn; there is a turn at least at every poll, keep-alive and attempt to connect |
 //! | `dagstorm_bridge_connected` | gauge | `node` | 1 from `Connected` to `Disconnected`, else 0 |
@@ -47,6 +48,7 @@
 //!
 //! `node` is the address as it was configured, in logs and metrics: keep secrets out of it.
 
+mod description;
 mod label;
 mod meters;
 
@@ -88,6 +90,7 @@ struct InFlight {
 impl Telemetry {
     /// For a bridge whose last event was number `emitted`.
     pub(crate) fn new(config: &Config, emitted: u64, now: Duration) -> Self {
+        description::describe();
         Self {
             bridge: BridgeMeters::new(config),
             nodes: config.nodes.iter().map(|node| NodeMeters::new(config, node)).collect(),

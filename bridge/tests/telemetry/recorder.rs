@@ -25,19 +25,30 @@ pub struct Series {
     pub labels: Vec<(String, String)>,
 }
 
+/// What a recorder is told of a metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    pub kind: Kind,
+    pub unit: Option<Unit>,
+    pub meaning: String,
+}
+
 /// All values in the order in which they came; of a counter its sums. Clones share them.
 #[derive(Clone, Default)]
-pub struct Recording(Arc<Mutex<BTreeMap<Series, Vec<f64>>>>);
+pub struct Recording {
+    values: Arc<Mutex<BTreeMap<Series, Vec<f64>>>>,
+    descriptions: Arc<Mutex<BTreeMap<String, Description>>>,
+}
 
 impl Recording {
     /// The series that got a value.
     pub fn series(&self) -> Vec<Series> {
-        self.0.lock().expect("nobody panics with the lock").keys().cloned().collect()
+        self.values.lock().expect("nobody panics with the lock").keys().cloned().collect()
     }
 
     /// The values of the metric, without prefix, whose labels have these values besides the network.
     pub fn samples(&self, name: &str, labels: &[&str]) -> Vec<f64> {
-        let recorded = self.0.lock().expect("nobody panics with the lock");
+        let recorded = self.values.lock().expect("nobody panics with the lock");
         let matches = |series: &Series| {
             let values = series.labels.iter().skip(1).map(|(_, value)| value.as_str());
             series.name == format!("dagstorm_bridge_{name}") && (labels.is_empty() || values.eq(labels.iter().copied()))
@@ -52,6 +63,22 @@ impl Recording {
         self.samples(name, labels).last().copied().expect("a series has a value")
     }
 
+    /// What was said of every metric, by its name.
+    pub fn descriptions(&self) -> BTreeMap<String, Description> {
+        self.descriptions.lock().expect("nobody panics with the lock").clone()
+    }
+
+    /// Whether the metric got a value yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.series().iter().any(|series| series.name == format!("dagstorm_bridge_{name}"))
+    }
+
+    fn describe(&self, name: KeyName, kind: Kind, unit: Option<Unit>, meaning: SharedString) {
+        let description = Description { kind, unit, meaning: meaning.into_owned() };
+        let mut descriptions = self.descriptions.lock().expect("nobody panics with the lock");
+        descriptions.insert(name.as_str().to_owned(), description);
+    }
+
     fn meter(&self, key: &Key, kind: Kind) -> Arc<Meter> {
         let labels = key.labels().map(|label| (label.key().to_owned(), label.value().to_owned())).collect();
         Arc::new(Meter { recording: self.clone(), series: Series { name: key.name().to_owned(), kind, labels } })
@@ -59,11 +86,17 @@ impl Recording {
 }
 
 impl Recorder for Recording {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, meaning: SharedString) {
+        self.describe(name, Kind::Counter, unit, meaning);
+    }
 
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, meaning: SharedString) {
+        self.describe(name, Kind::Gauge, unit, meaning);
+    }
 
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, meaning: SharedString) {
+        self.describe(name, Kind::Histogram, unit, meaning);
+    }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         Counter::from_arc(self.meter(key, Kind::Counter))
@@ -85,7 +118,7 @@ struct Meter {
 
 impl Meter {
     fn push(&self, next: impl FnOnce(f64) -> f64) {
-        let mut recorded = self.recording.0.lock().expect("nobody panics with the lock");
+        let mut recorded = self.recording.values.lock().expect("nobody panics with the lock");
         let samples = recorded.entry(self.series.clone()).or_default();
         samples.push(next(samples.last().copied().unwrap_or(0.0)));
     }

@@ -76,6 +76,7 @@ fn unreachable(reason: &DisconnectReason) -> Option<Point> {
             kind: io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof,
             ..
         }
+        | DisconnectReason::ClosedAtFirstRequest
         | DisconnectReason::ClosedByNode
         | DisconnectReason::ConnectionLost { .. }
         | DisconnectReason::RequestTimeout { .. } => Some(Point::DiesInHandshake),
