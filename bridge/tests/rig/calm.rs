@@ -3,7 +3,12 @@
 use proptest::prelude::*;
 use sim::rig::{Breach, Counters, Rig};
 
-use crate::cases::{Case, L1, l1};
+use crate::{
+    cases::{Case, L1, l1},
+    runner::for_all,
+};
+
+const CASES: u32 = 300;
 
 fn calm_case(confirmations: impl Strategy<Value = u64>) -> impl Strategy<Value = Case> {
     // Messages are fast against blocks, as they are in life: a block every 100 ms to 500 ms.
@@ -42,35 +47,38 @@ fn polls(case: &Case) -> u64 {
     u64::try_from(length).expect("it is short") / case.poll_interval_ms + 1
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// At most 1.2 chain requests for each block delivered, one for each poll interval, and two to begin with.
-    #[test]
-    fn given_calm_when_followed_then_requests_are_few_and_the_session_is_one(case in calm_case(Just(0))) {
+/// At most 1.2 chain requests for each block delivered, one for each poll interval, and two to begin with.
+#[test]
+fn given_calm_when_followed_then_requests_are_few_and_the_session_is_one() {
+    for_all(CASES, 6, &calm_case(Just(0)), |case| {
         let (counters, in_the_end) = run_calmly(&case, 1)?;
         let most = counters.added * 12 / 10 + polls(&case) + 2;
         prop_assert!(counters.chain_requests <= most, "{most} may be, {counters:?}");
         prop_assert_eq!(in_the_end.sessions, 1);
         prop_assert_eq!(in_the_end.rejections, 0);
-    }
+        Ok(())
+    });
+}
 
-    /// The same with each notification twenty times: a hint that comes again asks for nothing again.
-    #[test]
-    fn given_calm_when_every_notification_comes_twenty_times_then_requests_do_not_multiply(
-        case in calm_case(Just(0)),
-    ) {
+/// The same with each notification twenty times: a hint that comes again asks for nothing again.
+#[test]
+fn given_calm_when_every_notification_comes_twenty_times_then_requests_do_not_multiply() {
+    for_all(CASES, 7, &calm_case(Just(0)), |case| {
         let (_, counters) = run_calmly(&case, 20)?;
         let most = counters.added * 12 / 10 + polls(&case) + 2;
         prop_assert!(counters.chain_requests <= most, "{most} may be, {counters:?}");
-    }
+        Ok(())
+    });
+}
 
-    /// With confirmations the announced block is not yet to be had: at most 1.2 for each announcement or block delivered,
-    /// whichever are more.
-    #[test]
-    fn given_calm_and_confirmations_when_followed_then_requests_are_few(case in calm_case(1..12_u64)) {
+/// With confirmations the announced block is not yet to be had: at most 1.2 for each announcement or block delivered,
+/// whichever are more.
+#[test]
+fn given_calm_and_confirmations_when_followed_then_requests_are_few() {
+    for_all(CASES, 8, &calm_case(1..12_u64), |case| {
         let (_, counters) = run_calmly(&case, 1)?;
         let most = counters.announcements.max(counters.added) * 12 / 10 + polls(&case) + 2;
         prop_assert!(counters.chain_requests <= most, "{most} may be, {counters:?}");
-    }
+        Ok(())
+    });
 }

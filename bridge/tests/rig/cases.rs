@@ -211,7 +211,7 @@ pub fn happening() -> impl Strategy<Value = Happening> {
         1 => (0..3_usize, 1..3_000_u16).prop_map(|(node, ms)| H::Unreachable { node, ms }),
         1 => (0..3_usize, 1..2_000_u16).prop_map(|(node, ms)| H::Transitional { node, ms }),
         1 => (1..3_000_u16).prop_map(|ms| H::StopAcknowledging { ms }),
-        2 => (0..60_usize, any::<bool>()).prop_map(|(back, window)| H::Restart { back, window }),
+        2 => (0..101_u8, any::<bool>()).prop_map(|(lost_percent, window)| H::RestartAnywhere { lost_percent, window }),
         1 => Just(H::Tick),
     ]
 }

@@ -26,7 +26,7 @@ fn given_cuts_beyond_the_finality_depth_when_they_heal_then_only_true_conflicts_
         ..l1
     });
     let cases = (1..3_usize, case(1, l1)).prop_map(|(nodes, case)| Case { nodes, ..case });
-    let totals = totals::of(500, &cases);
+    let totals = totals::of(500, 4, &cases);
     // The test would say nothing if it did not happen.
     assert!(totals.finality_broken > 100 && totals.fatal > 20, "{totals:?}");
 }

@@ -1,6 +1,8 @@
 //! The laws can be broken: each lie about a followed chain is found, and by the law that it breaks.
 
-use bridge::{L1Event, RejectReason};
+use std::{cell::Cell, rc::Rc};
+
+use bridge::{BlockAdded, L1Event, RejectReason, Reorg};
 use sim::rig::{Breach, Happening, Law, ReplyFate};
 
 use crate::cases::{Case, L1, PlannedCut};
@@ -141,6 +143,34 @@ fn given_a_root_that_is_not_deep_when_told_then_finality_is_broken() {
             (L1Event::Finalized { sequence, .. }, Some(block)) => vec![L1Event::Finalized { sequence, block }],
             (event, _) => vec![event],
         }
+    });
+}
+
+#[test]
+fn given_the_last_finalized_left_out_when_at_rest_then_finality_is_broken() {
+    let last = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&last);
+    told(move |event| {
+        if let L1Event::Finalized { sequence, .. } = event {
+            seen.set(sequence);
+        }
+        vec![event]
+    })
+    .expect("the truth breaks no law");
+    assert!(last.get() > 0, "nothing became final");
+    // What comes after it takes the number before its own.
+    assert_found(Law::Finality, move |mut event| {
+        let (L1Event::BlockAdded(BlockAdded { sequence, .. })
+        | L1Event::Reorg(Reorg { sequence, .. })
+        | L1Event::Finalized { sequence, .. }) = &mut event
+        else {
+            return vec![event];
+        };
+        if *sequence == last.get() {
+            return Vec::new();
+        }
+        *sequence -= u64::from(*sequence > last.get());
+        vec![event]
     });
 }
 

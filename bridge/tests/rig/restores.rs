@@ -22,10 +22,12 @@ fn restless_l1() -> impl Strategy<Value = L1> {
     })
 }
 
-/// A while, a restart, and time for some pages.
+/// A while, a restart from the newest events or from any, and time for some pages.
 fn restart() -> impl Strategy<Value = Vec<Happening>> {
-    (1_500..3_500_u16, 0..12_usize, 200..1_500_u16).prop_map(|(before, back, after)| {
-        vec![Happening::Pass { ms: before }, Happening::Restart { back, window: false }, Happening::Pass { ms: after }]
+    let anywhere = (0..101_u8).prop_map(|lost_percent| Happening::RestartAnywhere { lost_percent, window: false });
+    let near = (0..12_usize).prop_map(|back| Happening::Restart { back, window: false });
+    (1_500..3_500_u16, prop_oneof![near, anywhere], 200..1_500_u16).prop_map(|(before, restart, after)| {
+        vec![Happening::Pass { ms: before }, restart, Happening::Pass { ms: after }]
     })
 }
 
@@ -40,6 +42,6 @@ fn given_reorgs_while_the_window_is_fetched_back_when_restored_then_the_path_goe
         starts_at_sink: false,
         ..case
     });
-    let totals = totals::of(800, &cases);
+    let totals = totals::of(800, 5, &cases);
     assert!(totals.restarts > 1_000 && totals.reorgs > 800, "{totals:?}");
 }

@@ -2,13 +2,10 @@
 
 use std::cell::Cell;
 
-use proptest::{
-    prelude::*,
-    test_runner::{TestError, TestRunner},
-};
+use proptest::prelude::*;
 use sim::rig::Rig;
 
-use crate::cases::Case;
+use crate::{cases::Case, runner::for_all};
 
 /// Sums over all cases.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,23 +38,18 @@ impl Totals {
     }
 }
 
-/// Runs so many cases to their end.
+/// Runs so many cases to their end. `test` is the calling test's own number.
 ///
 /// # Panics
-/// If a law is broken, with the smallest case found.
-pub fn of(cases: u32, strategy: &impl Strategy<Value = Case>) -> Totals {
+/// If a law is broken, with the smallest case found and the command to repeat it.
+pub fn of(cases: u32, test: u64, strategy: &impl Strategy<Value = Case>) -> Totals {
     let totals = Cell::new(Totals::default());
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let outcome = TestRunner::new(config).run(strategy, |case| {
+    for_all(cases, test, strategy, |case| {
         let rig = case.run()?;
         let mut sums = totals.get();
         sums.count(&rig);
         totals.set(sums);
         Ok(())
     });
-    match outcome {
-        Ok(()) => totals.get(),
-        Err(TestError::Fail(reason, case)) => panic!("{reason}\nsmallest case: {case:?}"),
-        Err(TestError::Abort(reason)) => panic!("{reason}"),
-    }
+    totals.get()
 }

@@ -4,9 +4,9 @@
 //! Sources: the limit of a page is ten times the mergeset limit in merged blocks
 //! (`kaspa_consensus::consensus::Consensus::get_virtual_chain_from_block`), 2,480 on mainnet.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bridge::wire::{Network, Request, encode};
+use bridge::wire::{Network, Operation, Request, encode};
 use kaspa_consensus_core::{
     header::{CompressedParents, Header},
     subnets::SubnetworkId,
@@ -41,6 +41,7 @@ pub struct L1 {
     headers: Vec<Header>,
     encoded: Vec<Vec<u8>>,
     sink: usize,
+    asked: BTreeMap<Operation, usize>,
 }
 
 impl L1 {
@@ -53,12 +54,28 @@ impl L1 {
         }
         let encoded: Vec<Vec<u8>> = headers.iter().map(encode_block).collect();
         assert!(encoded.iter().all(|bytes| bytes.len() <= MOST_BLOCK_BYTES));
-        Self { headers, encoded, sink: known }
+        Self { headers, encoded, sink: known, asked: BTreeMap::new() }
     }
 
     /// The chain from the first block to the sink.
     pub fn chain(&self) -> impl Iterator<Item = Hash> + '_ {
         self.headers.iter().take(self.sink + 1).map(|header| header.hash)
+    }
+
+    /// Index of the highest block that is so deep below the one with index `tip`; 0 if none is.
+    pub fn deepest_final(&self, tip: usize, finality_depth: u64) -> usize {
+        let final_score = self.headers[tip].blue_score.saturating_sub(finality_depth);
+        self.headers.partition_point(|header| header.blue_score <= final_score).saturating_sub(1)
+    }
+
+    /// How often this was asked.
+    pub fn asked(&self, operation: Operation) -> usize {
+        self.asked.get(&operation).copied().unwrap_or(0)
+    }
+
+    /// How many requests there were.
+    pub fn requests(&self) -> usize {
+        self.asked.values().sum()
     }
 
     /// The next block becomes the sink; the frame that tells of it.
@@ -71,10 +88,12 @@ impl L1 {
         }))
     }
 
-    /// The frame that answers a request.
-    pub fn answer(&self, id: u64, request: &Request) -> Vec<u8> {
+    /// The frame that answers a frame of the bridge.
+    pub fn answer(&mut self, frame: &[u8]) -> Vec<u8> {
+        let (id, request) = Request::parse(frame).expect("the follower writes well-formed requests");
         let operation = request.operation();
-        match *request {
+        *self.asked.entry(operation).or_insert(0) += 1;
+        match request {
             Request::GetServerInfo => encode::reply(id, operation, &self.server_info()),
             Request::Subscribe(_) => encode::reply(id, operation, &SubscribeResponse::new(1)),
             Request::GetBlockDagInfo => encode::reply(id, operation, &self.dag_info()),

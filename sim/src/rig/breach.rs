@@ -25,7 +25,8 @@ pub enum Law {
     /// A reorg names the tip, the fork and the removed blocks as they are, stays above the root, and is believed only of a
     /// node whose sink is heavier than the tip.
     Reorg,
-    /// The root moves up the path only, to a block that is deep enough, and what was ever final stays, over restarts too.
+    /// The root moves up the path only, to a block that is deep enough, and what was ever final stays, over restarts too. At
+    /// rest nothing above the root is deep enough.
     Finality,
     /// Connected and Disconnected alternate, Synced tells the tip, and nothing follows Fatal.
     Sessions,

@@ -70,6 +70,13 @@ pub enum Happening {
         /// Whether the references from root to tip are given with the checkpoint.
         window: bool,
     },
+    /// As [`Self::Restart`], from anywhere in what was acknowledged.
+    RestartAnywhere {
+        /// How much of the acknowledged events is lost, in hundredths: 100 is all of it, and more means no more.
+        lost_percent: u8,
+        /// Whether the references from root to tip are given with the checkpoint.
+        window: bool,
+    },
     /// The follower is woken although nothing is due.
     Tick,
 }
@@ -164,7 +171,13 @@ impl Rig {
             Happening::Unreachable { node, ms } => self.faults.nodes[node % count].unreachable_until = after(ms),
             Happening::Transitional { node, ms } => self.faults.nodes[node % count].transitional_until = after(ms),
             Happening::StopAcknowledging { ms } => self.faults.no_acks_until = after(ms),
-            Happening::Restart { back, window } => return self.restart(back, window),
+            Happening::Restart { back, window } => {
+                return self.restart(u64::try_from(back).unwrap_or(u64::MAX), window);
+            }
+            Happening::RestartAnywhere { lost_percent, window } => {
+                let back = self.acknowledged.saturating_mul(u64::from(lost_percent)) / 100;
+                return self.restart(back, window);
+            }
             Happening::Tick => return self.tick(),
         }
         Ok(())

@@ -273,13 +273,13 @@ impl Rig {
         self.input(Input::Tick).map_err(|broken| broken.at(self.now))
     }
 
-    fn restart(&mut self, back: usize, window: bool) -> Result<(), Breach> {
+    fn restart(&mut self, back: u64, window: bool) -> Result<(), Breach> {
         self.begin_again(back, window).map_err(|broken| broken.at(self.now))
     }
 
     /// Follower and consumer die and begin again with what is on disk.
-    fn begin_again(&mut self, back: usize, window: bool) -> Result<(), Broken> {
-        let sequence = self.acknowledged.saturating_sub(u64::try_from(back).unwrap_or(u64::MAX));
+    fn begin_again(&mut self, back: u64, window: bool) -> Result<(), Broken> {
+        let sequence = self.acknowledged.saturating_sub(back);
         let found = self.disk.go_back_to(sequence, window)?;
         let resumed = match &found.checkpoint {
             None => Follower::new(self.config.clone()),

@@ -68,6 +68,18 @@ impl Rig {
         let (ours, synced) = (self.follower.tip().map(|tip| tip.hash), self.consumer.synced());
         require(ours == Some(tip) && synced.is_some(), Law::Rest, || {
             format!("the tip is {tip}, the follower's {ours:?}, synced at {synced:?}")
+        })?;
+        self.check_root()
+    }
+
+    /// Nothing above the root is as deep below the tip as what is final.
+    fn check_root(&self) -> Result<(), Broken> {
+        let (dag, path) = (self.network.store().dag(), self.consumer.path());
+        let Some((tip, child)) = path.last().zip(path.get(self.consumer.root + 1)) else { return Ok(()) };
+        // Blue scores rise along the path: the lowest block above the root is the deepest.
+        let depth = dag.blue_score(tip.id) - dag.blue_score(child.id);
+        require(depth < self.finality_depth(), Law::Finality, || {
+            format!("{child:?}, the child of the root, is {depth} deep and was never told to be final")
         })
     }
 

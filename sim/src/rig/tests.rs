@@ -65,6 +65,23 @@ fn given_the_same_case_twice_when_run_then_everything_is_the_same() {
 }
 
 #[test]
+fn given_half_or_all_of_the_acknowledged_events_lost_when_restarted_then_so_many_are_told_again() {
+    let mut rig = rig();
+    rig.happen(Happening::Pass { ms: 4_000 }).expect("no law is broken");
+    let acknowledged = rig.acknowledged;
+    assert!(acknowledged > 10, "{acknowledged}");
+    rig.happen(Happening::RestartAnywhere { lost_percent: 50, window: true }).expect("no law is broken");
+    assert_eq!((rig.acknowledged, rig.consumer.sequence()), (acknowledged - acknowledged / 2, rig.acknowledged));
+    for lost_percent in [100, 255] {
+        rig.happen(Happening::RestartAnywhere { lost_percent, window: false }).expect("no law is broken");
+        assert_eq!((rig.acknowledged, rig.consumer.path().len()), (0, 0));
+        rig.happen(Happening::Pass { ms: 1_000 }).expect("no law is broken");
+        assert!(rig.acknowledged > 5, "{}", rig.acknowledged);
+    }
+    rig.settle().expect("no law is broken");
+}
+
+#[test]
 fn given_an_answer_from_the_other_side_of_a_cut_when_a_block_is_added_then_the_guarantee_is_broken() {
     let mut rig = rig();
     rig.run_for(Duration::from_millis(3_500)).expect("no law is broken");
