@@ -216,3 +216,13 @@ fn given_a_node_that_freezes_when_another_is_configured_then_that_one_is_followe
     pair.run_for(2 * MINUTE);
     pair.assert_follows(1);
 }
+
+/// D9: the connection stood and every answer came, but the node's sink had stopped for good.
+#[test]
+fn given_a_node_whose_sink_stands_still_when_another_goes_on_then_that_one_is_followed_after_ten_minutes() {
+    let mut pair = Pair::synced(config(2), 5);
+    pair.nodes[1].sink = pair.nodes[0].sink;
+    pair.grow(1, 500);
+    pair.run_for(11 * MINUTE);
+    pair.assert_follows(1);
+}
