@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "real processes, sockets and time")]
 
+mod follow_files;
 mod follow_support;
 
 use std::{
@@ -55,7 +56,15 @@ fn given_a_moving_chain_when_followed_as_json_then_the_lines_are_the_nodes_chain
     let (url, depth) = (node.url(), node.finality_depth().to_string());
     let mut follow = Follow::start(&following(&url, &depth, &["--json"]));
     follow.read_until("synced", |line| parsed(line)["event"] == "Synced");
-    // Blocks come while it follows, slowly enough that it sees chains that lose.
+    // A block that was printed leaves the chain, whatever the pace of the two processes.
+    let mut printed = Vec::new();
+    while node.chain().starts_with(&printed) {
+        if node.chain().len() > printed.len() {
+            follow.read_to_sink(&node, &[]);
+            printed = node.chain();
+        }
+        assert!(node.step(1), "no block that was printed left the chain");
+    }
     node.run_slowly();
     follow.read_to_sink(&node, &[]);
     follow.signal(Signal::INT);
@@ -90,6 +99,18 @@ fn given_a_node_at_rest_when_followed_as_text_then_one_line_each_for_people() {
     let (status, stderr) = follow.wait();
     assert_eq!(status.code(), Some(0), "{stderr}");
     insta::assert_snapshot!(follow.printed.join("\n").replace(&url, "URL"));
+}
+
+#[test]
+fn given_a_node_whose_version_commands_a_terminal_when_followed_as_text_then_one_harmless_line() {
+    let node = Node::start(2);
+    node.call_itself(*b"\n\x1b[2J");
+    node.run_to_rest();
+    let (url, depth) = (node.url(), node.finality_depth().to_string());
+    let mut follow = Follow::start(&following(&url, &depth, &[]));
+    follow.read_until("synced", |line| line.trim_start().starts_with("Synced"));
+    assert!(!follow.printed.iter().any(|line| line.chars().any(char::is_control)), "{:?}", follow.printed);
+    assert!(follow.printed[0].contains("[2J on simnet, session 1"), "{:?}", follow.printed);
 }
 
 #[test]
@@ -363,10 +384,15 @@ fn given_a_reader_that_does_not_read_when_interrupted_twice_then_it_ends_at_once
     let mut child = dagstorm(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
     let reader = child.stdout.take().expect("it is piped");
     let deadline = Instant::now() + Duration::from_secs(30);
-    // A pipe holds 64 KiB; a write that does not fit waits.
-    while ioctl_fionread(&reader).expect("a pipe tells what is in it") < 60_000 {
+    // A pipe holds 64 KiB; a write that does not fit waits, and then no more comes.
+    let filled = || ioctl_fionread(&reader).expect("a pipe tells what is in it");
+    let (mut held, mut since) = (filled(), Instant::now());
+    while held < 60_000 || since.elapsed() < Duration::from_millis(100) {
         assert!(Instant::now() < deadline, "the pipe never filled");
         sleep(Duration::from_millis(5));
+        if filled() != held {
+            (held, since) = (filled(), Instant::now());
+        }
     }
     let id = Pid::from_raw(i32::try_from(child.id()).expect("process ids are small")).expect("not zero");
     let mut interrupts = 0;

@@ -6,6 +6,7 @@
 mod consumer;
 mod error;
 mod json;
+mod lines;
 mod progress;
 mod settings;
 mod stop;
@@ -21,6 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::{
     consumer::{Consumer, Record},
     error::FollowError,
+    lines::Lines,
     settings::{PayloadPrefix, Start, Subnetwork},
     store::Store,
 };
@@ -32,13 +34,23 @@ Output: one line for each event; with --json one object a line. `event` is the n
   milliseconds (`retry_in_ms`), a reason as {kind, message}, accepted transactions in order of acceptance as
   {id, acceptance_index, subnetwork_id, payload}. Status, progress and errors go to standard error.
 
+Nodes: kaspad opens no Borsh port unless told to, for mainnet with `kaspad --rpclisten-borsh=127.0.0.1:17110`.
+
 Start: a store that has a checkpoint decides where the events go on; --from is for the first start and not looked at then,
-  so that one command line does for both.
+  so that one command line does for both. Without --from the first start is at the node's pruning point: about 30
+  hours of chain come first on mainnet and testnets.
 
 Numbers: BlockAdded, Reorg and Finalized carry `sequence`, 1, 2, 3, ... without a gap, also from one process to the next
   with --store. The checkpoint is stored after the events are printed. If a process is killed between the two, the next one
   prints the events since the last checkpoint again: the same numbers, and after a reorg in the meantime other content. What
-  comes last for a number counts; a kill may cut the last line off. After Ctrl-C nothing comes again.
+  comes last for a number counts. After Ctrl-C nothing comes again.
+
+Output that lasts: with --store, events printed to a regular file (`>> FILE`) are on its disk before the checkpoint that
+  counts them. Of a pipe or terminal the checkpoint counts what was written to it: what its reader loses does not come again.
+  A kill may cut the last line off. The next process begins with a line feed if it finds such a file so and may read it; in a
+  pipe its first line is joined to the cut one.
+
+Files: beside --store PATH stays PATH.lock, which keeps a second process out; PATH.new is there while PATH is replaced.
 
 Examples:
   dagstorm follow --url ws://127.0.0.1:17110 --network mainnet --from tip
@@ -100,12 +112,13 @@ fn run(arguments: &FollowArguments) -> Result<(), FollowError> {
     let config = settings::config(arguments)?;
     let store = arguments.store.as_deref().map(Store::open).transpose()?;
     let checkpoint = store.as_ref().map(|store| store.load(config.network)).transpose()?.flatten();
+    let lines = Lines::of_stdout().map_err(FollowError::Print)?;
     if arguments.verbose {
         tell_what_the_bridge_does();
     }
     // The bridge has a thread of its own: it answers the node's pings while this one waits for the reader or the disk.
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(FollowError::Runtime)?;
-    let outcome = follow_on(&runtime, arguments, config, store, checkpoint.as_ref());
+    let outcome = follow_on(&runtime, arguments, config, lines, store, checkpoint.as_ref());
     // Without waiting: the system may still be looking up a host name.
     runtime.shutdown_background();
     outcome
@@ -115,6 +128,7 @@ fn follow_on(
     runtime: &Runtime,
     arguments: &FollowArguments,
     config: Config,
+    lines: Lines,
     store: Option<Store>,
     checkpoint: Option<&Checkpoint>,
 ) -> Result<(), FollowError> {
@@ -127,7 +141,7 @@ fn follow_on(
     };
     tell_beginning(arguments, checkpoint);
     let record = store.map(|store| Record::new(store, network, checkpoint));
-    let mut consumer = Consumer::new(bridge, arguments.json, record, !arguments.verbose);
+    let mut consumer = Consumer::new(bridge, lines, arguments.json, record, !arguments.verbose);
     runtime.block_on(consumer.follow(&mut stop))
 }
 

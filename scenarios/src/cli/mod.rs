@@ -49,7 +49,8 @@ Examples:
   dagstorm run reorg --seed 7               one run
   dagstorm run --seeds 1..201 --check       200 seeds of every scenario, each run twice
   dagstorm replay reorg --seed 7            the same run, with everything that happens in it
-  dagstorm follow --url ws://127.0.0.1:17110 --network mainnet   the chain of a real node
+  dagstorm follow --url ws://127.0.0.1:17110 --network mainnet --from tip
+                                            the chain of a real node, from now on
 
 Exit codes: 0 pass, 1 verify found differences or no records, or follow could not print or store,
 2 usage, 10 safety, 11 liveness, 12 nondeterminism, 13 vacuous, 20 follow found no node that can

@@ -27,14 +27,18 @@ pub fn dagstorm(arguments: &[&str]) -> Command {
 
 /// Runs it to its end, which must come soon.
 pub fn output(arguments: &[&str]) -> Output {
-    let mut child =
-        dagstorm(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
+    output_of(&mut dagstorm(arguments))
+}
+
+/// Runs any command to its end, which must come soon.
+pub fn output_of(command: &mut Command) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
     let deadline = Instant::now() + PATIENCE;
     // What it prints fits into a pipe.
     while child.try_wait().expect("it is our child").is_none() {
         if Instant::now() >= deadline {
             child.kill().expect("it is our child");
-            panic!("it never ended: {arguments:?}");
+            panic!("it never ended: {command:?}");
         }
         thread::sleep(Duration::from_millis(5));
     }

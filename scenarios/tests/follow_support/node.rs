@@ -29,6 +29,9 @@ const NODE: usize = 0;
 /// Notifications that may wait for a connection; beyond them some are lost, as hints may be.
 const WAITING_NOTIFICATIONS: usize = 10_000;
 
+/// The version that model nodes tell, with its length before it as in Borsh.
+const VERSION: &[u8; 9] = b"\x05\0\0\x002.1.0";
+
 /// A node, for as long as the test runs. Clones are the same node.
 #[derive(Clone)]
 pub struct Node {
@@ -42,6 +45,8 @@ struct State {
     network: Network,
     /// Of the newest connection.
     subscriptions: Subscriptions,
+    /// What it tells in place of its version.
+    version: Option<[u8; 5]>,
 }
 
 /// What is true of a chain block.
@@ -66,8 +71,9 @@ impl Node {
         let plan: Plan = Scenario::Reorg.plan(7, storm_seconds);
         let network = Network::new(plan.network()).expect("the scenario makes a possible network");
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let state = State { network, subscriptions: Subscriptions::default(), version: None };
         let node = Self {
-            state: Arc::new(Mutex::new(State { network, subscriptions: Subscriptions::default() })),
+            state: Arc::new(Mutex::new(state)),
             notifications: broadcast::channel(WAITING_NOTIFICATIONS).0,
             address: listener.local_addr().expect("the listener is bound"),
             finality_depth: plan.parameters.finality_depth,
@@ -90,6 +96,11 @@ impl Node {
         format!("wss://localhost:{}", self.address.port())
     }
 
+    /// Lets it tell another version, of the same length, to whoever connects from now on.
+    pub fn call_itself(&self, version: [u8; 5]) {
+        self.state.lock().expect("no holder panics").version = Some(version);
+    }
+
     /// The finality depth of its network.
     pub fn finality_depth(&self) -> u64 {
         self.finality_depth
@@ -98,7 +109,7 @@ impl Node {
     /// Lets events of the L1 happen; false when it is at rest.
     pub fn step(&self, events: usize) -> bool {
         let mut state = self.state.lock().expect("no holder panics");
-        let State { network, subscriptions } = &mut *state;
+        let State { network, subscriptions, .. } = &mut *state;
         (0..events).all(|_| {
             let Some(step) = network.step().expect("the L1 has room for its blocks") else { return false };
             let change = match &step.what {
@@ -194,7 +205,14 @@ impl Node {
             state.subscriptions.apply(scope, true);
         }
         match state.network.answer(NODE, id, &request) {
-            Answer::Reply(reply) => reply,
+            Answer::Reply(mut reply) => {
+                let version = state.version.filter(|_| matches!(request, Request::GetServerInfo));
+                let place = reply.windows(VERSION.len()).position(|bytes| bytes == VERSION);
+                if let (Some(version), Some(place)) = (version, place) {
+                    reply[place + 4..place + VERSION.len()].copy_from_slice(&version);
+                }
+                reply
+            }
             Answer::DropConnection => panic!("the bridge asks only what a node answers"),
         }
     }

@@ -1,11 +1,9 @@
 //! The consumer: takes what is there, prints it, stores the checkpoint, acknowledges; in this order.
 //!
-//! Invariant: what was acknowledged was printed, and with a store the checkpoint after it is on the disk.
+//! Invariants: what was acknowledged was printed, and with a store the checkpoint after it is on the disk; what a stored
+//! checkpoint counts was on the disk before it, if it was printed to a file.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use bridge::{Checkpoint, FatalError, L1Bridge, L1Event, Window, wire::Network};
 
@@ -13,6 +11,7 @@ use super::{
     super::output::{self, Tone},
     error::FollowError,
     json,
+    lines::Lines,
     progress::Progress,
     stop::Stop,
     store::Store,
@@ -29,6 +28,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 /// A bridge and what becomes of its events.
 pub struct Consumer {
     bridge: L1Bridge,
+    lines: Lines,
     json: bool,
     record: Option<Record>,
     progress: Progress,
@@ -37,10 +37,10 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Prints the events of `bridge`, and keeps where they end if there is a record.
-    pub fn new(bridge: L1Bridge, json: bool, record: Option<Record>, with_progress: bool) -> Self {
+    /// Prints the events of `bridge` to `lines`, and keeps where they end if there is a record.
+    pub fn new(bridge: L1Bridge, lines: Lines, json: bool, record: Option<Record>, with_progress: bool) -> Self {
         let delivered = record.as_ref().and_then(|record| record.window.as_ref()).map_or(0, Window::sequence);
-        Self { bridge, json, record, progress: Progress::new(with_progress), delivered }
+        Self { bridge, lines, json, record, progress: Progress::new(with_progress), delivered }
     }
 
     /// Delivers until it is asked to stop or cannot go on.
@@ -96,6 +96,7 @@ impl Consumer {
         self.print(batch)?;
         let Some(last) = batch.iter().rev().find_map(L1Event::sequence) else { return Ok(()) };
         if let Some(record) = &mut self.record {
+            self.lines.sync().map_err(FollowError::Print)?;
             record.keep(&self.bridge, batch)?;
         }
         self.bridge.ack(last)?;
@@ -112,12 +113,7 @@ impl Consumer {
             }
             self.progress.note(event);
         }
-        let write = || {
-            let mut out = io::stdout().lock();
-            out.write_all(&lines)?;
-            out.flush()
-        };
-        self.progress.aside(write).map_err(FollowError::Print)
+        self.progress.aside(|| self.lines.print(&lines)).map_err(FollowError::Print)
     }
 
     /// Ends the session. What the bridge still had to deliver comes again next time; only what tells of the connection is
