@@ -36,6 +36,8 @@ impl L1Bridge {
 
     /// As [`start`](Self::start), for a consumer with history: goes on after the last event whose effects are in
     /// `checkpoint`. `window` is what the consumer stored of the chain from the checkpoint's root to its tip, root first.
+    /// Without it, what is needed of it is fetched back from the node before anything else; see the crate's documentation
+    /// for what that costs.
     ///
     /// The next numbered event has the checkpoint's sequence plus one; if the tip left the chain meanwhile, it is a
     /// `Reorg`. [`Config::start`] is not looked at: no anchor is chosen. A root with index 0 is taken as not final until

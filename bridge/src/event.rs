@@ -18,7 +18,7 @@ pub enum L1Event {
     BlockAdded(BlockAdded),
     /// More blocks are being fetched and the node's sink is known to be ahead; at most one a second.
     CatchingUp {
-        /// Blue score of our tip.
+        /// Blue score of our tip; while a resume without window fetches that back, of the newest block fetched.
         tip_blue_score: u64,
         /// Blue score of the node's sink when it was last asked.
         sink_blue_score: u64,

@@ -25,7 +25,8 @@
 //! # What it guarantees
 //!
 //! - After every event the path that the events describe is a prefix of a selected chain that the node held while it
-//!   answered. Each added block's header hashes to its hash and names the previous tip as its first parent.
+//!   answered. Each added block's header hashes to its hash and names the previous tip as its first parent, but for the
+//!   blocks that say otherwise ([`BlockAdded::verified`]; see "Large pages").
 //! - A reply is checked whole before its first effect. A reply that breaks the protocol changes nothing: the node is
 //!   rejected, with the reason, and tried again later or replaced by the next in the list.
 //! - A reorg is believed only if the node's chain is heavier than ours. No reorg goes below the finalized root, nor below
