@@ -169,7 +169,8 @@ fn given_a_sink_that_moved_back_when_a_small_page_is_empty_then_the_step_grows_u
     let sink = branch[699];
     let heavy = pair.tree.extend_by(sink, 1, 100_000);
     pair.set_sink(0, heavy);
-    pair.run_for(Duration::from_secs(30));
+    // Sooner than the sink would be asked for again.
+    pair.run_for(Duration::from_secs(5));
     pair.assert_follows(0);
 }
 
@@ -249,4 +250,23 @@ fn given_a_node_that_crashes_at_the_page_from_our_tip_when_asked_for_ever_then_i
     pair.nodes[0].tamper = None;
     pair.run_for(Duration::from_secs(31));
     pair.assert_follows(0);
+}
+
+#[test]
+fn given_connections_that_end_again_and_again_near_the_sink_when_blocks_come_then_they_are_verified() {
+    let mut pair = Pair::synced(config(1), 50);
+    let mut closed = 0;
+    pair.nodes[0].tamper(move |_, answer| {
+        if blocks_of(answer) > 0 && closed < 4 {
+            closed += 1;
+            *answer = Answer::HangUp;
+        }
+    });
+    pair.grow(0, 20);
+    pair.run_for(Duration::from_secs(20));
+    pair.assert_follows(0);
+    assert_eq!((pair.connects.len(), pair.consumer.unverified), (5, 0));
+    let is_full =
+        |request: &Request| matches!(request, Request::GetVirtualChainFromBlockV2 { verbosity: Verbosity::Full, .. });
+    assert!(pages(&pair).iter().all(is_full), "{:?}", pages(&pair));
 }
