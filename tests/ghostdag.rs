@@ -1,6 +1,9 @@
 //! `sim::dag` against what the reference implementation computed for the same DAGs.
 
-use scenarios::verify::ghostdag::{GhostdagReport, VerifyError, verify_ghostdag};
+use scenarios::verify::ghostdag::{
+    GhostdagReport, GhostdagVectors, VectorBlock, VerifyError, parse_ghostdag_vectors, verify_ghostdag,
+};
+use sim::dag::{BlockId, Dag, GhostdagParams, Limits};
 
 const FILES: [(&str, &[u8], usize); 5] = [
     ("k18-plain", include_bytes!("vectors/ghostdag/k18-plain.json"), 1500),
@@ -18,6 +21,78 @@ fn given_every_reference_file_when_verified_then_no_field_of_any_block_differs()
         assert!(report.passed(), "{name}: {} differences: {first:#?}", report.differences.len());
         assert_eq!(report.blocks, blocks, "{name}");
     }
+}
+
+#[test]
+fn given_every_reference_file_when_blocks_are_dropped_as_early_as_allowed_then_no_field_of_any_block_differs() {
+    for (name, bytes, blocks) in FILES {
+        let vectors = parse_ghostdag_vectors(bytes).expect("reference files are well-formed");
+        let whole = grow(&vectors, |_, _| ());
+        let mut lowest_needed: Vec<BlockId> = (1..=blocks).map(|number| needed_by(&whole, id(number))).collect();
+        for index in (1..blocks).rev() {
+            lowest_needed[index - 1] = lowest_needed[index - 1].min(lowest_needed[index]);
+        }
+        let mut most_retained = 0;
+        let dag = grow(&vectors, |dag, number| {
+            assert_same(dag, number, &vectors.blocks[number - 1]);
+            dag.drop_below(lowest_needed.get(number).copied().unwrap_or(id(number)));
+            most_retained = most_retained.max(dag.retained());
+        });
+        assert_eq!((dag.len(), dag.retained()), (blocks + 1, 1), "{name}");
+        assert!(most_retained < 200, "{name}: {most_retained} blocks retained at most");
+    }
+}
+
+/// Grows a file and calls `then` after each block with its number.
+fn grow(vectors: &GhostdagVectors, mut then: impl FnMut(&mut Dag, usize)) -> Dag {
+    let genesis = &vectors.meta.genesis;
+    let params = GhostdagParams {
+        k: vectors.meta.k,
+        difficulty_window_size: u64::MAX,
+        genesis_daa_score: genesis.daa_score,
+        limits: Limits::NONE,
+    };
+    let mut dag = Dag::new(params, genesis.hash, genesis.bits).expect("the genesis target is valid");
+    for (index, block) in vectors.blocks.iter().enumerate() {
+        dag.insert(block.hash, &ids(&block.parents), block.bits).expect("reference blocks are valid");
+        then(&mut dag, index + 1);
+    }
+    dag
+}
+
+fn assert_same(dag: &Dag, number: usize, expected: &VectorBlock) {
+    let block = id(number);
+    assert_eq!(dag.selected_parent(block), Some(BlockId(expected.selected_parent)), "block {number}");
+    assert_eq!(dag.mergeset_blues(block), ids(&expected.mergeset_blues), "block {number}");
+    assert_eq!(dag.mergeset_reds(block), ids(&expected.mergeset_reds), "block {number}");
+    assert_eq!((dag.blue_score(block), dag.daa_score(block)), (expected.blue_score, expected.daa_score));
+    assert_eq!(dag.blue_work(block), expected.blue_work, "block {number}");
+}
+
+/// The lowest block that GHOSTDAG of `block` needs: in its mergeset, or in the part of its selected chain that is not in
+/// the past of some mergeset block.
+fn needed_by(dag: &Dag, block: BlockId) -> BlockId {
+    let mut lowest = dag.mergeset(block).min().unwrap_or(block);
+    for candidate in dag.mergeset(block).skip(1) {
+        let mut chain_block = dag.selected_parent(block);
+        while let Some(current) = chain_block {
+            lowest = lowest.min(current);
+            if dag.is_dag_ancestor(current, candidate) {
+                break;
+            }
+            lowest = dag.mergeset_blues(current).iter().copied().fold(lowest, BlockId::min);
+            chain_block = dag.selected_parent(current);
+        }
+    }
+    lowest
+}
+
+fn id(number: usize) -> BlockId {
+    BlockId(u32::try_from(number).expect("reference files hold few blocks"))
+}
+
+fn ids(numbers: &[u32]) -> Vec<BlockId> {
+    numbers.iter().copied().map(BlockId).collect()
 }
 
 #[test]

@@ -19,7 +19,7 @@ use scenarios::{
     scenario::Scenario,
 };
 use sim::{
-    network::{Network, StepKind},
+    network::Network,
     node::{Answer, Subscriptions},
     world::{ChainAnswer, Counters},
 };
@@ -53,12 +53,7 @@ impl Model {
         let mut network = self.network.borrow_mut();
         let step = network.step().expect("the L1 has room for its blocks");
         let Some(step) = step else { return false };
-        let change = match &step.what {
-            StepKind::BlockMined { node: NODE, change, .. } => Some(change),
-            StepKind::BlockArrived { node: NODE, change, .. } => change.as_ref(),
-            _ => None,
-        };
-        if let Some(change) = change {
+        if let Some((NODE, change)) = &step.resolved {
             let frames = network.notifications(NODE, change, &self.subscriptions.borrow());
             self.outbox.borrow_mut().extend(frames);
             self.changed.notify_one();

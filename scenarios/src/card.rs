@@ -7,6 +7,7 @@
 mod text;
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,7 +19,6 @@ use crate::{
     plan::Plan,
     report::{RunReport, Verdict},
     runner::Ending,
-    scenario::DEFAULT_SECONDS,
 };
 
 /// Most lines of a card.
@@ -52,11 +52,34 @@ pub enum Origin {
     File(PathBuf),
     /// The seed of a scenario.
     Seed {
-        /// Simulated seconds of storm.
-        seconds: u64,
+        /// What was asked for besides.
+        asked: Asked,
         /// Where its plan is.
         plan: KeptPlan,
     },
+}
+
+/// What was asked of a scenario besides its seed, as options of the command line; shown with a blank before each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Name or file of the parameter set.
+    pub params: Option<String>,
+    /// Depth of the reorg.
+    pub depth: Option<u64>,
+    /// Simulated seconds of storm.
+    pub seconds: Option<u64>,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(params) = &self.params {
+            write!(f, " --params {}", for_shell(Path::new(params)))?;
+        }
+        if let Some(depth) = self.depth {
+            write!(f, " --depth {depth}")?;
+        }
+        self.seconds.map_or(Ok(()), |seconds| write!(f, " --seconds {seconds}"))
+    }
 }
 
 /// The plan of a run that was started from a seed.
@@ -82,11 +105,11 @@ impl Origin {
     /// The command that shows the failure of `report` again: with everything that happens, or, if two runs differed, how.
     pub fn replay_command(&self, report: &RunReport) -> String {
         match (self, self.plan_file()) {
-            (Self::Seed { seconds, .. }, _) if matches!(report.verdict, Verdict::Nondeterminism(_)) => {
-                format!("dagstorm run {} --check", seed_arguments(report, *seconds))
+            (Self::Seed { asked, .. }, _) if matches!(report.verdict, Verdict::Nondeterminism(_)) => {
+                format!("dagstorm run {} --check", seed_arguments(report, asked))
             }
             (_, Some(path)) => format!("dagstorm replay {}", for_shell(path)),
-            (Self::Seed { seconds, .. }, None) => format!("dagstorm replay {}", seed_arguments(report, *seconds)),
+            (Self::Seed { asked, .. }, None) => format!("dagstorm replay {}", seed_arguments(report, asked)),
             (Self::File(path), None) => format!("dagstorm replay {}", for_shell(path)),
         }
     }
@@ -98,6 +121,7 @@ pub fn is_notable(record: &Record) -> bool {
         record,
         Record::BlockArrived { .. }
             | Record::BlockMined { .. }
+            | Record::BlocksProcessed { .. }
             | Record::DeliveryHeld { .. }
             | Record::FrameFromNode { .. }
             | Record::FrameToNode { .. }
@@ -181,15 +205,15 @@ impl Card {
         let replay = self.origin.replay_command(&self.report);
         let is_of_seed = match &self.origin {
             Origin::File(_) => None,
-            Origin::Seed { seconds, plan } => Some((*seconds, plan)),
+            Origin::Seed { asked, plan } => Some((asked, plan)),
         };
         let differed = matches!(self.report.verdict, Verdict::Nondeterminism(_));
         if differed || self.origin.plan_file().is_some() {
             lines.push(labelled(if differed { "Compare" } else { "Replay" }, &replay));
         }
-        if let Some((seconds, plan)) = is_of_seed {
+        if let Some((asked, plan)) = is_of_seed {
             if !differed {
-                let run = format!("dagstorm run {}", seed_arguments(&self.report, seconds));
+                let run = format!("dagstorm run {}", seed_arguments(&self.report, asked));
                 lines.push(labelled("Run its seed", &run));
             }
             if *plan == KeptPlan::Lost {
@@ -232,8 +256,12 @@ fn when(report: &RunReport, last_at: Option<Duration>) -> String {
 
 fn kind_of_plan(plan: &Plan) -> String {
     let many = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let outages = match plan.topology.outages.len() {
+        0 => String::new(),
+        count => format!(", {}", many(count, "outage")),
+    };
     format!(
-        "{} s of storm, {}, {}, {}; not shrunk",
+        "{} s of storm, {}, {}{outages}, {}; not shrunk",
         plan.storm().as_secs_f64(),
         many(plan.faults.len(), "fault"),
         many(plan.topology.cuts.len(), "cut"),
@@ -241,10 +269,8 @@ fn kind_of_plan(plan: &Plan) -> String {
     )
 }
 
-fn seed_arguments(report: &RunReport, seconds: u64) -> String {
-    let (name, seed) = (&report.scenario, report.seed);
-    let seconds = if seconds == DEFAULT_SECONDS { String::new() } else { format!(" --seconds {seconds}") };
-    format!("{name} --seed {seed}{seconds}")
+fn seed_arguments(report: &RunReport, asked: &Asked) -> String {
+    format!("{} --seed {}{asked}", report.scenario, report.seed)
 }
 
 fn short_hash(report: &RunReport) -> String {

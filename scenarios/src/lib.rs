@@ -3,6 +3,7 @@
 //! | module | room for |
 //! |---|---|
 //! | [`scenario`] | named storms: a seed expands to a plan |
+//! | [`parameters`] | parameter sets by name or from a file |
 //! | [`plan`] | everything that one run needs, as a file |
 //! | [`run`] | one run: a world, the real bridge, a consumer, the checkers |
 //! | [`consumer`] | what a consumer rebuilds from events alone |
@@ -23,6 +24,7 @@ pub mod coverage;
 pub mod event_text;
 pub mod fault;
 pub mod oracle;
+pub mod parameters;
 pub mod plan;
 pub mod report;
 pub mod run;

@@ -36,6 +36,9 @@ pub struct Figures {
     pub deepest_lost_branch: u64,
     /// Bridges that ended in `Fatal`.
     pub ended: u64,
+    /// Chain blocks that the followed node's reorg removed whose fork is the cut, in a scenario that asks for a depth; `None` in
+    /// others, or if there was no such reorg.
+    pub requested_reorg_depth: Option<u64>,
 }
 
 /// How a run ended.
@@ -168,6 +171,8 @@ struct JsonLine<'a> {
     finality_conflicts: u64,
     deepest_lost_branch: u64,
     ended: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requested_reorg_depth: Option<u64>,
     coverage: &'a Coverage,
 }
 
@@ -212,6 +217,7 @@ impl RunReport {
             finality_conflicts: figures.finality_conflicts,
             deepest_lost_branch: figures.deepest_lost_branch,
             ended: figures.ended,
+            requested_reorg_depth: figures.requested_reorg_depth,
             coverage: &self.coverage,
         };
         serde_json::to_string(&line).expect("numbers and text always serialize")

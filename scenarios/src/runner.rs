@@ -20,23 +20,27 @@ use crate::{
     plan::Plan,
     report::{Figures, RunReport, Verdict},
     run::{self, EventTap, Outcome, Untouched},
-    scenario::Scenario,
+    scenario::{Request, RequestError, Scenario},
 };
 
-/// One run to do.
-#[derive(Clone, Copy, Debug)]
+/// One run to do. Invariant: the scenario has a plan for the request.
+#[derive(Clone, Debug)]
 pub struct Job {
-    /// The scenario.
-    pub scenario: Scenario,
-    /// The seed.
-    pub seed: u64,
-    /// Simulated seconds of storm.
-    pub seconds: u64,
-    /// Do it twice and compare.
-    pub check: bool,
+    scenario: Scenario,
+    request: Request,
+    check: bool,
 }
 
 impl Job {
+    /// A run of what is asked of the scenario; with `check` it is done twice and compared.
+    ///
+    /// # Errors
+    /// The scenario has no such plan.
+    pub fn new(scenario: Scenario, request: Request, check: bool) -> Result<Self, RequestError> {
+        scenario.check(&request)?;
+        Ok(Self { scenario, request, check })
+    }
+
     /// Does the job.
     pub fn run(&self) -> RunReport {
         run_plan(&self.plan(), self.check)
@@ -44,7 +48,7 @@ impl Job {
 
     /// What its seed expands to.
     pub fn plan(&self) -> Plan {
-        self.scenario.plan(self.seed, self.seconds)
+        self.scenario.expand(&self.request).expect("the request was checked when the job was made")
     }
 }
 

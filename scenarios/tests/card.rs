@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use bridge::L1Event;
 use kaspa_hashes::Hash;
 use scenarios::{
-    card::{self, Card, KeptPlan, MOST_LINES, Origin, WIDTH},
+    card::{self, Asked, Card, KeptPlan, MOST_LINES, Origin, WIDTH},
     check::{Breach, Failure},
     plan::Plan,
     report::{RunReport, Verdict},
@@ -52,8 +52,12 @@ fn impatient() -> Plan {
     plan
 }
 
+fn asked(seconds: u64) -> Asked {
+    Asked { seconds: Some(seconds), ..Asked::default() }
+}
+
 fn saved() -> Origin {
-    Origin::Seed { seconds: 30, plan: KeptPlan::At(PathBuf::from("failures/steady-1.toml")) }
+    Origin::Seed { asked: asked(30), plan: KeptPlan::At(PathBuf::from("failures/steady-1.toml")) }
 }
 
 fn ending(plan: &Plan, tap: Box<dyn EventTap>) -> Ending {
@@ -126,7 +130,7 @@ fn given_a_run_too_short_when_it_fails_then_the_card_names_the_gates() {
     let plan = Scenario::Steady.plan(1, 1);
     let (report, ending) = failed(&plan, untouched);
     assert_eq!(report.verdict.word(), "vacuous");
-    let origin = Origin::Seed { seconds: 1, plan: KeptPlan::Lost };
+    let origin = Origin::Seed { asked: asked(1), plan: KeptPlan::Lost };
     insta::assert_snapshot!("vacuous", shown(&card(&report, &plan, origin, Some(ending)), &report));
 }
 
@@ -159,10 +163,10 @@ fn given_each_origin_when_a_run_failed_then_only_commands_that_can_work_are_show
     let run = "dagstorm run steady --seed 18446744073709551615";
     for (origin, expected) in [
         (Origin::File("a b.toml".into()), vec!["dagstorm replay 'a b.toml'", "cp 'a b.toml' scenarios/regressions/"]),
-        (Origin::Seed { seconds: 120, plan: KeptPlan::NotAsked }, vec![run]),
-        (Origin::Seed { seconds: 120, plan: KeptPlan::Lost }, vec![run]),
+        (Origin::Seed { asked: Asked::default(), plan: KeptPlan::NotAsked }, vec![run]),
+        (Origin::Seed { asked: Asked::default(), plan: KeptPlan::Lost }, vec![run]),
         (
-            Origin::Seed { seconds: 120, plan: KeptPlan::At("x.toml".into()) },
+            Origin::Seed { asked: Asked::default(), plan: KeptPlan::At("x.toml".into()) },
             vec!["dagstorm replay x.toml", run, "cp x.toml scenarios/regressions/"],
         ),
     ] {
@@ -194,8 +198,8 @@ fn given_any_failure_when_told_then_the_card_fits_on_a_screen_and_marks_what_it_
     let origins = [
         saved(),
         Origin::File("x.toml".into()),
-        Origin::Seed { seconds: 1, plan: KeptPlan::Lost },
-        Origin::Seed { seconds: 1, plan: KeptPlan::NotAsked },
+        Origin::Seed { asked: asked(1), plan: KeptPlan::Lost },
+        Origin::Seed { asked: asked(1), plan: KeptPlan::NotAsked },
     ];
     for length in [0, 1, 100, 106, 107, 108, 500, 641, 642, 643, 5_000] {
         let word = "m".repeat(length);

@@ -116,9 +116,14 @@ fn given_a_plan_that_is_wrong_when_replayed_then_file_and_line_are_named() {
 }
 
 #[test]
-fn given_a_plan_file_when_replayed_with_seconds_then_refused_as_with_a_seed() {
+fn given_a_plan_file_when_replayed_with_what_it_has_itself_then_refused_as_with_a_seed() {
     let file = scratch_file("own-storm.toml", &Scenario::Steady.plan(1, 2).to_text());
-    for (option, sentence) in [("--seconds", "has its own length of storm"), ("--seed", "has its own seed")] {
+    for (option, sentence) in [
+        ("--seconds", "has its own length of storm"),
+        ("--seed", "has its own seed"),
+        ("--params", "has its own parameters"),
+        ("--depth", "has its own depth of the reorg"),
+    ] {
         let output = dagstorm(&["replay", &file.to_string_lossy(), option, "3"]);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{option}");
         assert!(text(&output.stderr).contains(sentence), "{}", text(&output.stderr));

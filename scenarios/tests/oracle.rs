@@ -9,7 +9,7 @@ use sim::{
     block_store::BlockStore,
     dag::BlockId,
     gossip::{Cut, Heal},
-    network::{Network, NetworkConfig, StepKind},
+    network::{History, Network, NetworkConfig, StepKind},
     params::ParameterSet,
     random::{Stream, Streams},
     workload::WorkloadConfig,
@@ -30,6 +30,9 @@ fn torn(seed: u64) -> Network {
             ..WorkloadConfig::mixed(3_000, 12)
         },
         cuts: vec![cut(8, vec![0, 1, 2], 22), cut(33, vec![2, 4, 5, 7], 45)],
+        links: Vec::new(),
+        outages: Vec::new(),
+        history: History::Kept,
         mining_until: Duration::from_secs(60),
     };
     Network::new(config).expect("the configuration is valid")
@@ -70,7 +73,7 @@ fn simulated_chain(store: &BlockStore, tip: BlockId) -> Vec<BlockId> {
 }
 
 fn simulated_accepted(store: &BlockStore, block: BlockId) -> Vec<TransactionIndex> {
-    store.block(block).accepted.iter().map(|entry| entry.transaction).collect()
+    store.accepted_by(block).map(|entry| entry.transaction).collect()
 }
 
 #[track_caller]
@@ -97,11 +100,11 @@ impl Conflicts {
     fn count(&mut self, store: &BlockStore, chain_block: BlockId) {
         let (dag, acceptance) = (store.dag(), store.acceptance());
         for merged in dag.mergeset(chain_block) {
-            for &transaction in store.block(merged).transactions.iter().skip(1) {
+            for transaction in store.transactions_of(merged).skip(1) {
                 let inputs = acceptance.inputs(transaction);
                 let creators = || inputs.iter().filter_map(|&input| acceptance.outpoint(input).creator);
                 let accepted_here = |other| acceptance.accepting_block(dag, chain_block, other).is_some();
-                if store.block(chain_block).accepted.iter().any(|entry| entry.transaction == transaction) {
+                if store.accepted_by(chain_block).any(|entry| entry.transaction == transaction) {
                     self.spends_of_outputs += usize::from(creators().next().is_some());
                 } else if creators().any(|creator| !accepted_here(creator)) {
                     self.missing_inputs += 1;

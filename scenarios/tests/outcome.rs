@@ -8,22 +8,19 @@ use scenarios::{
         outcome::{End, Expected, Rest},
     },
     plan::{Plan, PlannedBridge},
+    report::Verdict,
+    run::Untouched,
+    runner::run_on_fresh_thread,
     scenario::{DEFAULT_SECONDS, Scenario},
 };
-use sim::{
-    block_store::BlockStore,
-    dag::BlockId,
-    network::{Network, StepKind},
-    world::SinkMoved,
-};
+use sim::{block_store::BlockStore, dag::BlockId, network::Network, world::SinkMoved};
 
 /// Runs the L1 of the plan to its end; every move of the sink of node 0.
 fn run_l1(plan: &Plan) -> (Network, Vec<SinkMoved>) {
     let mut network = Network::new(plan.network()).expect("the scenario makes a possible network");
     let mut sinks = Vec::new();
     while let Some(step) = network.step().expect("the store is not full") {
-        if let StepKind::BlockMined { node: 0, change, .. }
-        | StepKind::BlockArrived { node: 0, change: Some(change), .. } = step.what
+        if let Some((0, change)) = &step.resolved
             && let Some(sink) = change.added.last()
         {
             sinks.push(SinkMoved { at: step.at, node: 0, sink: *sink });
@@ -39,7 +36,7 @@ fn depth_off(store: &BlockStore, tip: BlockId, sink: BlockId) -> Option<u64> {
     while let Some(parent) = oracle::selected_parent(store, base).filter(|parent| *parent != fork) {
         base = parent;
     }
-    Some(store.block(tip).header.blue_score - store.block(base).header.blue_score)
+    Some(store.dag().blue_score(tip) - store.dag().blue_score(base))
 }
 
 #[test]
@@ -103,6 +100,28 @@ fn given_a_conflict_when_faults_or_a_slow_consumer_are_in_the_way_then_both_ends
     let mut second = plan.clone();
     second.bridges[0].nodes = vec![1, 0];
     assert!(why(&second, &sinks, false).contains("when the first fails"));
+}
+
+#[test]
+fn given_a_node_that_is_never_wiped_when_its_final_chain_lost_then_node_and_bridge_stay_on_it() {
+    let mut stayed = 0;
+    for seed in 1..=12 {
+        let mut plan = Scenario::Fatal.plan(seed, DEFAULT_SECONDS);
+        (plan.faults, plan.bridges) = (Vec::new(), vec![PlannedBridge::to_node(0)]);
+        plan.topology.outages.clear();
+        // Its gates ask for no branch that was lost.
+        plan.scenario = Scenario::Steady.name().to_owned();
+        let (network, sinks) = run_l1(&plan);
+        let rest = Rest::new(&plan, 0, &network, &sinks, false);
+        assert_eq!((rest.sink, rest.expected), (network.node(0).sink(), Expected::Converges), "seed {seed}");
+        if rest.sink != oracle::heaviest_known(&network, 0) {
+            stayed += 1;
+            let report = run_on_fresh_thread(plan, false, Box::new(Untouched)).report;
+            assert_eq!(report.verdict, Verdict::Pass, "seed {seed}");
+            assert!(report.figures.max_reorg_depth < 20, "seed {seed}: {:?}", report.figures);
+        }
+    }
+    assert!((3..=9).contains(&stayed), "{stayed} of 12 nodes stayed: both ways should have been seen");
 }
 
 #[test]

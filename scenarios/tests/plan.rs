@@ -3,7 +3,10 @@
 use std::{fs, path::PathBuf};
 
 use scenarios::{
-    plan::{LONGEST_MS, MOST_BYTES, Plan, PlanError, PlanFileError, PlannedBridge, PlannedCut, PlannedHeal, Topology},
+    plan::{
+        LONGEST_MS, MOST_BYTES, Plan, PlanError, PlanFileError, PlannedBridge, PlannedCut, PlannedHeal, PlannedLatency,
+        PlannedLink, PlannedOutage, PlannedOutageKind, Topology,
+    },
     report::Verdict,
     run::Untouched,
     runner::run_on_fresh_thread,
@@ -73,6 +76,8 @@ fn given_a_plan_that_cannot_be_run_when_read_then_a_sentence_names_what_is_wrong
         ("poll_interval_ms = 1000", "poll_interval_ms = 0", "bridge 0: poll_interval must not be zero"),
         ("ghostdag_k = 10", "ghostdag_k = 0", "`ghostdag_k` is 0"),
         ("pruning_depth = 1222", "pruning_depth = 1221", "`pruning_depth` is 1221"),
+        ("pruning_depth = 1222", "pruning_depth = -1", "`pruning_depth` is -1, it must be from 1"),
+        ("mean_delay_ms = 400", "mean_delay_ms = -400", "`mean_delay_ms`: invalid value"),
         ("id = 1\nbridge = 0", "id = 0\nbridge = 0", "two faults have the id 0"),
         ("id = 1\nbridge = 0", "id = 1\nbridge = 1", "fault 1: it hits bridge 1, there are 1"),
     ] {
@@ -93,18 +98,46 @@ fn given_the_plan_of_any_length_of_storm_when_read_then_it_is_accepted() {
     }
 }
 
-/// A plan with two bridges and a cut.
+/// A plan with two bridges, a cut, a link of each latency and an outage of each kind.
 fn with_times() -> Plan {
     let mut plan = Scenario::Steady.plan(5, SECONDS);
     plan.bridges.push(PlannedBridge { backoff_max_ms: LONGEST_MS, ..PlannedBridge::to_node(1) });
     plan.topology.cuts.push(PlannedCut { at_ms: 1, side: vec![0], heal: PlannedHeal::AtMs(2) });
+    let latencies =
+        [PlannedLatency::ConstantMs(1), PlannedLatency::MeanMs(1), PlannedLatency::Uniform { least_ms: 1, most_ms: 1 }];
+    let link = |latency| PlannedLink { between: vec![0], and: vec![1, 2], latency };
+    plan.topology.links = latencies.into_iter().map(link).collect();
+    let kinds = [
+        PlannedOutageKind::BodiesLag { until_ms: 2 },
+        PlannedOutageKind::Withholding { until_ms: 2 },
+        PlannedOutageKind::Resync { from: 1, transition_ms: 1 },
+    ];
+    plan.topology.outages = kinds.into_iter().map(|kind| PlannedOutage { node: 0, at_ms: 1, kind }).collect();
     plan
 }
 
 /// The time that stands at `field`.
 fn time<'a>(plan: &'a mut Plan, field: &str) -> &'a mut u64 {
-    let Topology { mean_delay_ms, client_latency_ms, cuts, .. } = &mut plan.topology;
+    let Topology { mean_delay_ms, client_latency_ms, cuts, links, outages, .. } = &mut plan.topology;
     let (cut, bridge) = (&mut cuts[0], &mut plan.bridges[1]);
+    if let Some(field) = field.strip_prefix("topology.links") {
+        return match (field, &mut links[number_at(field)].latency) {
+            ("[0].latency.constant_ms", PlannedLatency::ConstantMs(time_ms))
+            | ("[1].latency.mean_ms", PlannedLatency::MeanMs(time_ms))
+            | ("[2].latency.uniform.most_ms", PlannedLatency::Uniform { most_ms: time_ms, .. }) => time_ms,
+            _ => panic!("there is no time at {field} of the links"),
+        };
+    }
+    if let Some(field) = field.strip_prefix("topology.outages") {
+        let outage = &mut outages[number_at(field)];
+        return match (field, &mut outage.kind) {
+            ("[2].at_ms", _) => &mut outage.at_ms,
+            ("[0].kind.bodies_lag.until_ms", PlannedOutageKind::BodiesLag { until_ms: time_ms })
+            | ("[1].kind.withholding.until_ms", PlannedOutageKind::Withholding { until_ms: time_ms })
+            | ("[2].kind.resync.transition_ms", PlannedOutageKind::Resync { transition_ms: time_ms, .. }) => time_ms,
+            _ => panic!("there is no time at {field} of the outages"),
+        };
+    }
     match (field, &mut cut.heal) {
         ("topology.mean_delay_ms", _) => mean_delay_ms,
         ("topology.client_latency_ms", _) => client_latency_ms,
@@ -120,6 +153,11 @@ fn time<'a>(plan: &'a mut Plan, field: &str) -> &'a mut u64 {
     }
 }
 
+/// The number in brackets at the beginning.
+fn number_at(field: &str) -> usize {
+    field[1..2].parse().expect("a digit stands in brackets")
+}
+
 #[test]
 fn given_a_time_longer_than_the_longest_when_read_then_it_is_named_and_the_longest_is_accepted() {
     const AFTER_STORM_MS: u64 = SECONDS * 1_000 + LONGEST_MS;
@@ -128,6 +166,13 @@ fn given_a_time_longer_than_the_longest_when_read_then_it_is_named_and_the_longe
         ("topology.client_latency_ms", LONGEST_MS),
         ("topology.cuts[0].at_ms", AFTER_STORM_MS),
         ("topology.cuts[0].heal.at_ms", AFTER_STORM_MS),
+        ("topology.links[0].latency.constant_ms", LONGEST_MS),
+        ("topology.links[1].latency.mean_ms", LONGEST_MS),
+        ("topology.links[2].latency.uniform.most_ms", LONGEST_MS),
+        ("topology.outages[2].at_ms", AFTER_STORM_MS),
+        ("topology.outages[0].kind.bodies_lag.until_ms", AFTER_STORM_MS),
+        ("topology.outages[1].kind.withholding.until_ms", AFTER_STORM_MS),
+        ("topology.outages[2].kind.resync.transition_ms", LONGEST_MS),
         ("bridges[1].poll_interval_ms", LONGEST_MS),
         ("bridges[1].connect_timeout_ms", LONGEST_MS),
         ("bridges[1].request_timeout_ms", LONGEST_MS),
@@ -147,6 +192,39 @@ fn given_a_time_longer_than_the_longest_when_read_then_it_is_named_and_the_longe
             assert_eq!(Plan::parse(&plan.to_text()), Err(expected));
         }
     }
+}
+
+#[test]
+fn given_links_and_outages_that_cannot_be_when_read_then_a_sentence_names_what_is_wrong() {
+    let text = with_times().to_text();
+    for (from, to, sentence) in [
+        ("between = [0]", "between = [8]", "link 0 names node 8, the network has 8 nodes"),
+        ("least_ms = 1", "least_ms = 2", "link 2 has the latency "),
+        ("node = 0", "node = 8", "outage 0 names node 8, the network has 8 nodes"),
+        ("from = 1", "from = 0", "outage 2 lets node 0 sync from itself"),
+        ("until_ms = 2", "until_ms = 1", "outage 0 begins at 1ms and ends at 1ms, which is not later"),
+        ("until_ms = 2", "untill_ms = 2", "untill_ms"),
+    ] {
+        assert!(text.contains(from), "the plan has no '{from}': {text}");
+        let error = Plan::parse(&text.replacen(from, to, 1)).expect_err("the plan is wrong").to_string();
+        assert!(error.contains(sentence), "'{to}': {error}");
+    }
+}
+
+#[test]
+fn given_a_lagging_a_withholding_and_a_wiped_node_when_run_then_the_bridge_has_what_its_node_has() {
+    let mut plan = Scenario::Steady.plan(5, SECONDS);
+    let outage = |node, at_ms, kind| PlannedOutage { node, at_ms, kind };
+    plan.topology.outages = vec![
+        outage(0, 10_000, PlannedOutageKind::BodiesLag { until_ms: 20_000 }),
+        outage(3, 15_000, PlannedOutageKind::Withholding { until_ms: 25_000 }),
+        outage(0, 40_000, PlannedOutageKind::Resync { from: 2, transition_ms: 3_000 }),
+    ];
+    let latency = PlannedLatency::Uniform { least_ms: 100, most_ms: 900 };
+    plan.topology.links = vec![PlannedLink { between: vec![0], and: (1..8).collect(), latency }];
+    let report = run_on_fresh_thread(plan, false, Box::new(Untouched)).report;
+    assert_eq!(report.verdict, Verdict::Pass);
+    assert_eq!(report.figures.disconnects, 1, "the node that was wiped restarted");
 }
 
 /// A file with this content.

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use scenarios::{
     coverage::Coverage,
     report::{RunReport, Verdict},
-    runner::{Job, run_all},
-    scenario::{DEFAULT_SECONDS, Scenario},
+    runner::{Job, run_all, run_plan},
+    scenario::{Request, Scenario},
 };
 
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=40;
@@ -18,7 +18,7 @@ fn sweep() -> &'static [RunReport] {
     static SWEEP: OnceLock<Vec<RunReport>> = OnceLock::new();
     SWEEP.get_or_init(|| {
         support::regressions_pass_first();
-        let job = |scenario, seed| Job { scenario, seed, seconds: DEFAULT_SECONDS, check: true };
+        let job = |scenario, seed| Job::new(scenario, Request::new(seed), true).expect("every scenario has a default");
         let jobs: Vec<Job> =
             Scenario::ALL.into_iter().flat_map(|scenario| SEEDS.map(move |seed| job(scenario, seed))).collect();
         let mut reports = Vec::new();
@@ -71,6 +71,14 @@ fn given_healed_cuts_when_followed_then_nothing_is_missed() {
 }
 
 #[test]
+fn given_a_reorg_of_a_requested_depth_when_followed_then_nothing_is_missed() {
+    for report in storm(Scenario::DeepReorg) {
+        let depth = report.figures.requested_reorg_depth.expect("it passed");
+        assert!((45..=55).contains(&depth) && report.figures.max_reorg_depth + 5 >= depth);
+    }
+}
+
+#[test]
 fn given_all_kinds_of_faults_when_followed_then_nothing_is_missed() {
     for report in storm(Scenario::Faults) {
         assert!(report.figures.faults >= 1);
@@ -95,7 +103,7 @@ fn given_the_whole_sweep_when_over_then_every_coverage_point_was_reached() {
 
 #[test]
 fn given_a_run_too_short_to_mean_anything_when_it_ends_then_it_is_vacuous() {
-    let report = Job { scenario: Scenario::Steady, seed: 1, seconds: 3, check: false }.run();
+    let report = run_plan(&Scenario::Steady.plan(1, 3), false);
     let Verdict::Vacuous(missed) = &report.verdict else { panic!("{:?}", report.verdict) };
     assert_eq!(missed.len(), 2, "{missed:?}");
 }

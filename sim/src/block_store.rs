@@ -4,26 +4,51 @@
 //! is mined: [`BlockStore::draft`] computes what it accepts, [`BlockStore::mine`] closes it. Everything here is a
 //! function of the block's past and content; nothing is known of nodes and delays.
 //!
-//! Headers are real (`kaspa_consensus_core::header::Header`, real hash), with these simplifications: parents of level 0
-//! only; constant bits, nonce 0; `utxo_commitment` zero; `accepted_id_merkle_root` a BLAKE3 hash over the accepted ids
-//! until sequencing commitments (KIP-21) are modelled; `pruning_point` always genesis, because pruning is not modelled
-//! yet. Every merged blue is rewarded, also outside the DAA window.
+//! What can be computed again is not kept: headers and coinbases are rebuilt when they are asked for, from the DAG, the
+//! hashes, and the accepted transactions. Old blocks can be forgotten ([`BlockStore::drop_below`]); what is kept answers
+//! as before.
+//!
+//! Headers are real (`kaspa_consensus_core::header::Header`, real hash, the pruning point that a node computes), with
+//! these simplifications: parents of level 0 only; constant bits, nonce 0; `utxo_commitment` zero;
+//! `accepted_id_merkle_root` a BLAKE3 hash over the accepted ids until sequencing commitments (KIP-21) are modelled.
+//! Every merged blue is rewarded, also outside the DAA window.
+//!
+//! # Panics
+//! Methods that take a [`BlockId`] or [`TransactionIndex`] panic for one that this store did not give out or has
+//! forgotten.
 
+mod forget;
+pub(crate) mod minimum;
+mod mining;
+mod pruning_points;
+mod record;
+pub(crate) mod shelves;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::time::Duration;
 
 use kaspa_consensus_core::config::genesis::SIMNET_GENESIS;
-use kaspa_consensus_core::constants::BLOCK_VERSION;
 use kaspa_consensus_core::hashing;
-use kaspa_consensus_core::header::{CompressedParents, Header};
+use kaspa_consensus_core::header::Header;
+use kaspa_consensus_core::subnets::SUBNETWORK_ID_COINBASE;
 use kaspa_consensus_core::tx::{ScriptPublicKey, Transaction, TransactionOutpoint};
 use kaspa_hashes::{Hash, ZERO_HASH};
 
 use crate::acceptance::{Acceptance, Accepted, Outpoint, OutpointIndex, TransactionIndex};
-use crate::coinbase::{Coinbases, Merged, owner_script};
-use crate::dag::{BlockId, Dag, DagError, Ghostdag, GhostdagParams};
+use crate::coinbase::{Coinbases, owner_script};
+use crate::dag::{BlockId, Dag, DagError, Ghostdag, GhostdagParams, Limits};
 use crate::params::ParameterSet;
 use crate::random::Streams;
+
+use minimum::SuffixMinimum;
+use pruning_points::PruningPoints;
+use record::Record;
+use shelves::Shelves;
+
+pub use mining::Draft;
 
 /// Value of each outpoint of the seeded pool, in sompi (100 KAS).
 pub const POOL_AMOUNT: u64 = 10_000_000_000;
@@ -31,57 +56,44 @@ pub const POOL_AMOUNT: u64 = 10_000_000_000;
 /// Pool outpoints share a transaction id in groups of this size.
 const POOL_GROUP: u32 = 1_024;
 
-/// A transaction and its hash, which covers signatures too; the id is inside the transaction.
-pub struct StoredTransaction {
-    /// The transaction with its id computed.
-    pub transaction: Transaction,
-    /// `kaspa_consensus_core::hashing::tx::hash` of it.
-    pub hash: Hash,
-    /// Inputs less outputs, in sompi; zero for a coinbase.
-    pub fee: u64,
+/// A transaction that is no coinbase; its id is inside.
+struct StoredTransaction {
+    transaction: Transaction,
+    /// Covers signatures too.
+    hash: Hash,
+    /// Inputs less outputs, in sompi.
+    fee: u64,
 }
 
-/// A block with all that follows from its past.
-pub struct StoredBlock {
-    /// The header with its hash computed.
-    pub header: Header,
-    /// The block's own transactions, coinbase first.
-    pub transactions: Box<[TransactionIndex]>,
-    /// What the block accepts if it is on the selected chain, in consensus order.
-    pub accepted: Box<[Accepted]>,
-    /// The node that mined it; `None` for genesis.
-    pub miner: Option<usize>,
-    /// Simulated time at which it was mined.
-    pub mined_at: Duration,
-    /// The block's entry in a page of the virtual chain at Full verbosity, encoded when it is first asked for.
-    pub(crate) full_item: OnceCell<Box<[u8]>>,
-    children: Vec<BlockId>,
-}
-
-/// A block under construction: GHOSTDAG and acceptance are done, its own transactions are not chosen yet.
-pub struct Draft {
-    ghostdag: Ghostdag,
-    accepted: Vec<Accepted>,
-    /// Every mergeset block in consensus order.
-    mergeset: Vec<Merged>,
-}
-
-impl Draft {
-    /// The selected parent of the block to be.
-    pub fn selected_parent(&self) -> BlockId {
-        self.ghostdag.selected_parent()
-    }
+/// A block as the parent of another.
+struct Child {
+    block: BlockId,
+    /// The next older child of the same parent.
+    older: Option<u32>,
 }
 
 /// The shared store.
 pub struct BlockStore {
     parameters: ParameterSet,
     streams: Streams,
+    genesis: Header,
     dag: Dag,
-    blocks: Vec<StoredBlock>,
-    transactions: Vec<StoredTransaction>,
+    blocks: Shelves<Record>,
+    /// Transactions of blocks without their coinbases, one block after the other.
+    own: Shelves<TransactionIndex>,
+    /// What blocks accept without the coinbase, one block after the other.
+    accepted: Shelves<Accepted>,
+    /// One entry for each parent of each block, one block after the other.
+    children: Shelves<Child>,
+    /// In step with the records of `acceptance`, which give out the index.
+    transactions: Shelves<StoredTransaction>,
     acceptance: Acceptance,
     coinbases: Coinbases,
+    pruning_points: PruningPoints,
+    /// For each block the lowest transaction that it needs.
+    lowest_transactions: SuffixMinimum,
+    /// For each block the lowest pruning sample that it needs.
+    lowest_samples: SuffixMinimum,
     pool_outpoints: u32,
     pool_group_id: Hash,
     pool_script: ScriptPublicKey,
@@ -93,37 +105,39 @@ impl BlockStore {
     /// # Errors
     /// Those of [`Dag::new`]; none for checked parameters.
     pub fn new(parameters: ParameterSet, streams: Streams) -> Result<Self, DagError> {
-        let header = Header::from(&SIMNET_GENESIS);
+        let genesis = Header::from(&SIMNET_GENESIS);
         let params = GhostdagParams {
             k: parameters.ghostdag_k,
             difficulty_window_size: parameters.difficulty_window_size,
-            genesis_daa_score: header.daa_score,
+            genesis_daa_score: genesis.daa_score,
+            limits: Limits {
+                max_block_parents: parameters.max_block_parents,
+                mergeset_size_limit: parameters.mergeset_size_limit,
+                merge_depth: parameters.merge_depth,
+            },
         };
-        let dag = Dag::new(params, header.hash, header.bits)?;
-        let mut store = Self {
+        let coinbase = genesis_coinbase();
+        let mut blocks = Shelves::default();
+        blocks.push(Record::genesis(coinbase.id(), hashing::tx::hash(&coinbase)));
+        Ok(Self {
+            dag: Dag::new(params, genesis.hash, genesis.bits)?,
+            blocks,
+            own: Shelves::default(),
+            accepted: Shelves::default(),
+            children: Shelves::default(),
+            transactions: Shelves::default(),
+            acceptance: Acceptance::new(),
             coinbases: Coinbases::new(streams, parameters.blocks_per_second),
-            parameters,
-            streams,
-            dag,
-            blocks: Vec::new(),
-            transactions: Vec::new(),
-            acceptance: Acceptance::default(),
+            pruning_points: PruningPoints::new(&parameters, genesis.hash),
+            lowest_transactions: SuffixMinimum::default(),
+            lowest_samples: SuffixMinimum::default(),
             pool_outpoints: 0,
             pool_group_id: ZERO_HASH,
             pool_script: owner_script(streams, "workload-key", 0),
-        };
-        let transactions = SIMNET_GENESIS.build_genesis_transactions();
-        let transactions = transactions.into_iter().map(|transaction| store.add_coinbase(transaction)).collect();
-        store.blocks.push(StoredBlock {
-            header,
-            transactions,
-            accepted: Box::default(),
-            miner: None,
-            mined_at: Duration::ZERO,
-            full_item: OnceCell::new(),
-            children: Vec::new(),
-        });
-        Ok(store)
+            genesis,
+            parameters,
+            streams,
+        })
     }
 
     /// The parameters of the network.
@@ -146,76 +160,142 @@ impl BlockStore {
         &self.acceptance
     }
 
-    /// The block of that id. Panics for an id that this store did not give out.
-    pub fn block(&self, id: BlockId) -> &StoredBlock {
-        &self.blocks[id.index()]
+    /// Number of blocks there ever were, genesis included: also the next id.
+    pub fn block_count(&self) -> usize {
+        self.blocks.next() as usize
+    }
+
+    /// The block's own transactions, coinbase first.
+    pub fn transactions_of(&self, block: BlockId) -> impl ExactSizeIterator<Item = TransactionIndex> + '_ {
+        let own = self.own_range(block);
+        let others = own.start;
+        let names = 0..own.len() + 1;
+        names.map(move |position| match position.checked_sub(1) {
+            None => TransactionIndex::coinbase(block),
+            // A position in a range of 32-bit numbers.
+            Some(other) => *self.own.get(others + other as u32),
+        })
+    }
+
+    /// What the block accepts if it is on the selected chain, in consensus order: the coinbase of its selected parent
+    /// first. Nothing for genesis.
+    pub fn accepted_by(&self, block: BlockId) -> impl ExactSizeIterator<Item = Accepted> + '_ {
+        let coinbase = self.dag.selected_parent(block);
+        let others = self.accepted_range(block);
+        let entries = 0..others.len() + usize::from(coinbase.is_some());
+        entries.map(move |position| match (coinbase, position) {
+            (Some(block), 0) => Accepted { transaction: TransactionIndex::coinbase(block), block },
+            // A position in a range of 32-bit numbers; genesis, which alone has no coinbase to accept, has none.
+            (_, position) => *self.accepted.get(others.start + position as u32 - 1),
+        })
+    }
+
+    /// Ids of the transactions that a block accepts, in consensus order.
+    pub fn accepted_ids(&self, block: BlockId) -> impl ExactSizeIterator<Item = Hash> + '_ {
+        self.accepted_by(block).map(|entry| self.transaction_id(entry.transaction))
     }
 
     /// The blocks that have this one as a direct parent, oldest first.
-    pub fn children(&self, id: BlockId) -> &[BlockId] {
-        &self.blocks[id.index()].children
+    pub fn children(&self, block: BlockId) -> Vec<BlockId> {
+        let newest = self.blocks.get(block.0).newest_child;
+        let entries = std::iter::successors(newest, |&entry| self.children.get(entry).older);
+        let mut children: Vec<_> = entries.map(|entry| self.children.get(entry).block).collect();
+        children.reverse();
+        children
     }
 
-    /// Number of blocks, genesis included.
-    pub fn block_count(&self) -> usize {
-        self.blocks.len()
+    /// The node that mined the block; `None` for genesis.
+    pub fn miner(&self, block: BlockId) -> Option<usize> {
+        self.blocks.get(block.0).miner()
     }
 
-    /// The transaction of that number. Panics for a number that this store did not give out.
-    pub fn transaction(&self, index: TransactionIndex) -> &StoredTransaction {
-        &self.transactions[index.0 as usize]
+    /// Simulated time at which the block was mined.
+    pub fn mined_at(&self, block: BlockId) -> Duration {
+        self.blocks.get(block.0).mined_at()
     }
 
-    /// Number of transactions, coinbases included.
+    /// The header's time in milliseconds.
+    pub fn timestamp(&self, block: BlockId) -> u64 {
+        self.timestamp_at(self.mined_at(block))
+    }
+
+    /// The block that the header names as pruning point; genesis for genesis, whose header names none. It may be
+    /// forgotten.
+    ///
+    /// Source: `kaspa-consensus`, `PruningPointManager::expected_header_pruning_point`.
+    pub fn pruning_point(&self, block: BlockId) -> BlockId {
+        self.pruning_points.pruning_point(self.blocks.get(block.0).points)
+    }
+
+    /// The hash of [`Self::pruning_point`].
+    pub fn pruning_point_hash(&self, block: BlockId) -> Hash {
+        self.pruning_points.pruning_point_hash(self.blocks.get(block.0).points)
+    }
+
+    /// The pruning point of a block that is not mined yet, such as a node's virtual.
+    pub fn pruning_point_of(&self, ghostdag: &Ghostdag) -> BlockId {
+        self.pruning_points.pruning_point(self.points_of(ghostdag))
+    }
+
+    /// The newest pruning sample on the block's chain, itself excluded: what a pruning point follows on. Genesis for
+    /// genesis.
+    ///
+    /// Source: `kaspa-consensus`, `PruningSamplesStore::pruning_sample_from_pov`.
+    pub fn pruning_sample(&self, block: BlockId) -> BlockId {
+        self.pruning_points.sample_below(self.blocks.get(block.0).points, block)
+    }
+
+    /// The transaction of that name. A coinbase is built for the occasion.
+    pub fn transaction(&self, index: TransactionIndex) -> Cow<'_, Transaction> {
+        let mut transaction = self.transaction_fields(index);
+        if let Cow::Owned(coinbase) = &mut transaction {
+            coinbase.finalize();
+        }
+        transaction
+    }
+
+    /// As [`Self::transaction`], but the id of a coinbase is not filled in, because [`Self::transaction_id`] tells it at
+    /// a small part of the cost.
+    pub fn transaction_fields(&self, index: TransactionIndex) -> Cow<'_, Transaction> {
+        match index.coinbase_of() {
+            Some(block) => Cow::Owned(self.coinbase(block)),
+            None => Cow::Borrowed(&self.transactions.get(index.0).transaction),
+        }
+    }
+
+    /// The id of that transaction.
+    pub fn transaction_id(&self, index: TransactionIndex) -> Hash {
+        match index.coinbase_of() {
+            Some(block) => self.blocks.get(block.0).coinbase_id,
+            None => self.transactions.get(index.0).transaction.id(),
+        }
+    }
+
+    /// The hash of that transaction: it covers signatures too. Source: `kaspa_consensus_core::hashing::tx::hash`.
+    pub fn transaction_hash(&self, index: TransactionIndex) -> Hash {
+        match index.coinbase_of() {
+            Some(block) => self.blocks.get(block.0).coinbase_hash,
+            None => self.transactions.get(index.0).hash,
+        }
+    }
+
+    /// Inputs less outputs of that transaction in sompi; zero for a coinbase.
+    pub fn fee(&self, index: TransactionIndex) -> u64 {
+        if index.coinbase_of().is_some() { 0 } else { self.transactions.get(index.0).fee }
+    }
+
+    /// Number of transactions there ever were, coinbases excluded: also the next index.
     pub fn transaction_count(&self) -> usize {
-        self.transactions.len()
+        self.transactions.next() as usize
     }
 
     /// The script that an outpoint pays to.
     pub fn script_of(&self, outpoint: &Outpoint) -> &ScriptPublicKey {
         let made = outpoint.creator.and_then(|creator| {
-            let outputs = &self.transaction(creator).transaction.outputs;
+            let outputs = &self.transactions.get(creator.0).transaction.outputs;
             outputs.get(outpoint.outpoint.index as usize)
         });
         made.map_or(&self.pool_script, |output| &output.script_public_key)
-    }
-
-    /// Ids of the transactions that a block accepts, in consensus order.
-    pub fn accepted_ids(&self, block: BlockId) -> impl ExactSizeIterator<Item = Hash> + '_ {
-        self.block(block).accepted.iter().map(|entry| self.transaction(entry.transaction).transaction.id())
-    }
-
-    /// Starts a block of which GHOSTDAG is known. What it accepts is valid until the next draft.
-    pub fn draft(&mut self, ghostdag: Ghostdag) -> Draft {
-        let selected_parent = ghostdag.selected_parent();
-        let mut accepted = Vec::with_capacity(2 * ghostdag.mergeset_size());
-        let mut mergeset = Vec::with_capacity(ghostdag.mergeset_size());
-        self.acceptance.begin();
-        for block in self.dag.previewed_mergeset(&ghostdag) {
-            let mut fees = 0;
-            // The coinbase comes first in every block; only the selected parent's is accepted.
-            for (position, &transaction) in self.blocks[block.index()].transactions.iter().enumerate() {
-                let is_accepted = if position > 0 {
-                    self.acceptance.accept(&self.dag, selected_parent, transaction)
-                } else if block == selected_parent {
-                    self.acceptance.accept_coinbase(transaction);
-                    true
-                } else {
-                    false
-                };
-                if is_accepted {
-                    accepted.push(Accepted { transaction, block });
-                    fees += self.transactions[transaction.0 as usize].fee;
-                }
-            }
-            mergeset.push(Merged { block, miner: self.blocks[block.index()].miner, fees });
-        }
-        Draft { ghostdag, accepted, mergeset }
-    }
-
-    /// Whether a transaction of the drafted block may spend the outpoint.
-    pub fn is_spendable(&self, draft: &Draft, outpoint: OutpointIndex) -> bool {
-        self.acceptance.is_spendable(&self.dag, draft.selected_parent(), outpoint)
     }
 
     /// Another outpoint of the seeded pool, unspent on every chain so far.
@@ -235,82 +315,20 @@ impl BlockStore {
         let made: u64 = transaction.outputs.iter().map(|output| output.value).sum();
         let amounts = transaction.outputs.iter().map(|output| output.value);
         let index = self.acceptance.add_transaction(transaction.id(), inputs, amounts);
-        self.push_transaction(transaction, spent.saturating_sub(made));
-        index
-    }
-
-    /// Closes a drafted block with these transactions of its own and adds it.
-    ///
-    /// # Errors
-    /// Those of [`Dag::insert_previewed`]: only a full store, for a draft of the newest state.
-    pub fn mine(
-        &mut self,
-        draft: Draft,
-        miner: usize,
-        at: Duration,
-        own: &[TransactionIndex],
-    ) -> Result<BlockId, DagError> {
-        let Draft { ghostdag, accepted, mergeset } = draft;
-        let coinbase = self.coinbases.build(miner, self.blocks.len() as u64, &ghostdag, &mergeset);
-        let coinbase = self.add_coinbase(coinbase);
-        let transactions: Box<[_]> = std::iter::once(coinbase).chain(own.iter().copied()).collect();
-        let header = self.header(&ghostdag, &accepted, &transactions, at);
-        let parents = ghostdag.parents().to_vec();
-        let id = self.dag.insert_previewed(header.hash, &parents, header.bits, ghostdag)?;
-        for parent in parents {
-            self.blocks[parent.index()].children.push(id);
-        }
-        self.acceptance.record(id, &accepted);
-        self.blocks.push(StoredBlock {
-            header,
-            transactions,
-            accepted: accepted.into(),
-            miner: Some(miner),
-            mined_at: at,
-            full_item: OnceCell::new(),
-            children: Vec::new(),
-        });
-        Ok(id)
-    }
-
-    fn header(&self, ghostdag: &Ghostdag, accepted: &[Accepted], own: &[TransactionIndex], at: Duration) -> Header {
-        let genesis = &self.blocks[BlockId::GENESIS.index()].header;
-        let mut parents = CompressedParents::default();
-        parents.push(ghostdag.parents().iter().map(|&parent| self.dag.hash(parent)).collect());
-        let hashes = own.iter().map(|&index| self.transaction(index).hash);
-        Header::new_finalized(
-            BLOCK_VERSION,
-            parents,
-            kaspa_merkle::calc_merkle_root(hashes),
-            self.accepted_root(accepted),
-            ZERO_HASH,
-            genesis.timestamp + at.as_millis() as u64,
-            genesis.bits,
-            0,
-            ghostdag.daa_score(),
-            ghostdag.blue_work(),
-            ghostdag.blue_score(),
-            genesis.hash,
-        )
-    }
-
-    fn accepted_root(&self, accepted: &[Accepted]) -> Hash {
-        let mut hasher = blake3::Hasher::new();
-        for entry in accepted {
-            hasher.update(&self.transaction(entry.transaction).transaction.id().as_bytes());
-        }
-        Hash::from_bytes(*hasher.finalize().as_bytes())
-    }
-
-    fn add_coinbase(&mut self, transaction: Transaction) -> TransactionIndex {
-        let index = self.acceptance.add_transaction(transaction.id(), &[], std::iter::empty());
-        self.push_transaction(transaction, 0);
-        index
-    }
-
-    /// Keeps `transactions` in step with the acceptance records, which give out the index.
-    fn push_transaction(&mut self, transaction: Transaction, fee: u64) {
         let hash = hashing::tx::hash(&transaction);
-        self.transactions.push(StoredTransaction { transaction, hash, fee });
+        self.transactions.push(StoredTransaction { transaction, hash, fee: spent.saturating_sub(made) });
+        index
     }
+
+    /// Where the block's entry in a page of the virtual chain at Full verbosity is kept, encoded when it is first asked
+    /// for. Boxed twice, because most blocks have none.
+    pub(crate) fn full_item(&self, block: BlockId) -> &OnceCell<Box<Box<[u8]>>> {
+        &self.blocks.get(block.0).full_item
+    }
+}
+
+/// The only transaction of genesis.
+fn genesis_coinbase() -> Transaction {
+    let payload = SIMNET_GENESIS.coinbase_payload.to_vec();
+    Transaction::new(0, Vec::new(), Vec::new(), 0, SUBNETWORK_ID_COINBASE, 0, payload)
 }

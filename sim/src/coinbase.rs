@@ -7,7 +7,7 @@ use kaspa_consensus_core::constants::TX_VERSION_TOCCATA;
 use kaspa_consensus_core::subnets::SUBNETWORK_ID_COINBASE;
 use kaspa_consensus_core::tx::{ScriptPublicKey, ScriptVec, Transaction, TransactionOutput};
 
-use crate::dag::{BlockId, Ghostdag};
+use crate::dag::BlockId;
 use crate::random::Streams;
 
 /// Sompi that mining earns in a second. Source: `kaspa-consensus-core`, `Bps::pre_deflationary_phase_base_subsidy`.
@@ -32,6 +32,16 @@ pub(crate) struct Coinbases {
     scripts: Vec<ScriptPublicKey>,
 }
 
+/// The block that a coinbase belongs to.
+pub(crate) struct Rewarding<'a> {
+    pub(crate) miner: usize,
+    /// Unique in the run, which makes the coinbase's id unique.
+    pub(crate) number: u64,
+    pub(crate) blue_score: u64,
+    /// Selected parent first, then the others in consensus order.
+    pub(crate) mergeset_blues: &'a [BlockId],
+}
+
 /// A mergeset block as the coinbase sees it.
 pub(crate) struct Merged {
     pub(crate) block: BlockId,
@@ -46,11 +56,19 @@ impl Coinbases {
         Self { streams, subsidy: SUBSIDY_PER_SECOND / blocks_per_second.max(1), scripts: Vec::new() }
     }
 
-    /// The coinbase of block `number`, which is unique in the run and makes the id unique. `mergeset` is in consensus
-    /// order.
-    pub(crate) fn build(&mut self, miner: usize, number: u64, ghostdag: &Ghostdag, mergeset: &[Merged]) -> Transaction {
-        let mut blues = ghostdag.mergeset_blues().iter().peekable();
-        let mut outputs = Vec::with_capacity(ghostdag.mergeset_blues().len() + 1);
+    /// To be told of a miner before its first coinbase.
+    pub(crate) fn add_miner(&mut self, miner: usize) {
+        while self.scripts.len() <= miner {
+            let script = owner_script(self.streams, "miner-key", self.scripts.len() as u64);
+            self.scripts.push(script);
+        }
+    }
+
+    /// The coinbase of a block with this mergeset, which is in consensus order. Its id is not filled in. Panics for a
+    /// miner not told of.
+    pub(crate) fn build(&self, block: &Rewarding<'_>, mergeset: impl Iterator<Item = Merged>) -> Transaction {
+        let mut blues = block.mergeset_blues.iter().peekable();
+        let mut outputs = Vec::with_capacity(block.mergeset_blues.len() + 1);
         let mut red_reward = 0;
         // Blues are listed in the same order as in the mergeset; each pays its own miner. Reds pay the merging miner.
         for merged in mergeset {
@@ -58,37 +76,33 @@ impl Coinbases {
             let Some(merged_miner) = merged.miner else { continue };
             let reward = self.subsidy + merged.fees;
             if is_blue {
-                outputs.push(TransactionOutput::new(reward, self.reward_script(merged_miner)));
+                outputs.push(TransactionOutput::new(reward, self.scripts[merged_miner].clone()));
             } else {
                 red_reward += reward;
             }
         }
-        let script = self.reward_script(miner);
-        let payload = self.payload(ghostdag.blue_score(), &script, miner, number);
+        let script = &self.scripts[block.miner];
         if red_reward > 0 {
-            outputs.push(TransactionOutput::new(red_reward, script));
+            outputs.push(TransactionOutput::new(red_reward, script.clone()));
         }
-        Transaction::new(TX_VERSION_TOCCATA, Vec::new(), outputs, 0, SUBNETWORK_ID_COINBASE, 0, payload)
+        let payload = self.payload(block, script);
+        Transaction::new_non_finalized(TX_VERSION_TOCCATA, Vec::new(), outputs, 0, SUBNETWORK_ID_COINBASE, 0, payload)
     }
 
-    fn payload(&self, blue_score: u64, script: &ScriptPublicKey, miner: usize, number: u64) -> Vec<u8> {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.scripts.capacity() * size_of::<ScriptPublicKey>()
+    }
+
+    fn payload(&self, block: &Rewarding<'_>, script: &ScriptPublicKey) -> Vec<u8> {
         let mut payload = Vec::with_capacity(19 + script.script().len() + 16);
-        payload.extend_from_slice(&blue_score.to_le_bytes());
+        payload.extend_from_slice(&block.blue_score.to_le_bytes());
         payload.extend_from_slice(&self.subsidy.to_le_bytes());
         payload.extend_from_slice(&script.version().to_le_bytes());
         payload.push(script.script().len() as u8);
         payload.extend_from_slice(script.script());
         // Extra data: the miner's number and the block's.
-        payload.extend_from_slice(&(miner as u64).to_le_bytes());
-        payload.extend_from_slice(&number.to_le_bytes());
+        payload.extend_from_slice(&(block.miner as u64).to_le_bytes());
+        payload.extend_from_slice(&block.number.to_le_bytes());
         payload
-    }
-
-    fn reward_script(&mut self, miner: usize) -> ScriptPublicKey {
-        while self.scripts.len() <= miner {
-            let script = owner_script(self.streams, "miner-key", self.scripts.len() as u64);
-            self.scripts.push(script);
-        }
-        self.scripts[miner].clone()
     }
 }

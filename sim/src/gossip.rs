@@ -1,7 +1,6 @@
 //! How long a block takes from node to node, and cuts of the network.
 //!
-//! A mined block reaches every other node directly, after half the mean delay plus an exponential wait of half the mean,
-//! drawn from the stream of that pair of nodes. A cut divides the nodes into two sides: what would arrive across it is
+//! A mined block reaches every other node directly, after a [`Latency`] drawn from the stream of that pair of nodes. A cut divides the nodes into two sides: what would arrive across it is
 //! held, and sent again with fresh delays when it heals. A node may then see a block before its parents.
 //!
 //! Blocks on the way when a cut begins have reached some nodes of a side and not others. Who gets a block on top of one
@@ -50,6 +49,52 @@ pub enum Heal {
     },
 }
 
+/// How long blocks take over a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latency {
+    /// Half the mean, plus an exponential wait of half the mean.
+    ShiftedExponential {
+        /// The mean.
+        mean: Duration,
+    },
+    /// Always the same.
+    Constant {
+        /// The delay.
+        delay: Duration,
+    },
+    /// All delays from the least to the most are equally likely.
+    Uniform {
+        /// Shortest delay.
+        least: Duration,
+        /// Longest delay.
+        most: Duration,
+    },
+}
+
+/// Two groups of nodes between which blocks take another time than elsewhere, in both directions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// One group.
+    pub between: Vec<usize>,
+    /// The other, which may be the same.
+    pub and: Vec<usize>,
+    /// How long blocks take.
+    pub latency: Latency,
+}
+
+impl Latency {
+    fn draw(self, stream: &mut Stream) -> Duration {
+        match self {
+            Self::ShiftedExponential { mean } => mean / 2 + stream.exponential(mean / 2),
+            Self::Constant { delay } => delay,
+            Self::Uniform { least, most } => {
+                let width_us = u64::try_from(most.saturating_sub(least).as_micros()).unwrap_or(u64::MAX);
+                least + Duration::from_micros(stream.below(width_us.saturating_add(1)))
+            }
+        }
+    }
+}
+
 /// A block on its way to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery {
@@ -64,7 +109,8 @@ pub struct Delivery {
 /// Delays between all pairs of nodes, and the state of all cuts.
 pub struct Gossip {
     nodes: usize,
-    half_mean: Duration,
+    /// By sender, then receiver.
+    latencies: Vec<Latency>,
     /// By sender, then receiver. Deliveries after a cut draw from streams of their own, so that a cut shifts no other
     /// delay.
     delays: Vec<Stream>,
@@ -91,33 +137,38 @@ enum Phase {
 }
 
 impl Gossip {
-    /// Gossip between so many nodes. Sides name existing nodes.
-    pub fn new(nodes: usize, mean_delay: Duration, cuts: &[Cut], streams: Streams) -> Self {
+    /// Gossip between so many nodes. Sides and links name existing nodes.
+    pub fn new(nodes: usize, mean_delay: Duration, links: &[Link], cuts: &[Cut], streams: Streams) -> Self {
+        let mut latencies = vec![Latency::ShiftedExponential { mean: mean_delay }; nodes * nodes];
+        for link in links {
+            for (&a, &b) in link.between.iter().flat_map(|a| link.and.iter().map(move |b| (a, b))) {
+                latencies[a * nodes + b] = link.latency;
+                latencies[b * nodes + a] = link.latency;
+            }
+        }
         let pairs = || {
             let pair = |from: u64, to: u64| from << 32 | to;
             (0..nodes as u64).flat_map(move |from| (0..nodes as u64).map(move |to| pair(from, to)))
         };
         Self {
             nodes,
-            half_mean: mean_delay / 2,
+            latencies,
             delays: pairs().map(|pair| streams.stream("gossip", pair)).collect(),
-            delays_after_cut: match cuts {
-                [] => Vec::new(),
-                _ => pairs().map(|pair| streams.stream("gossip-after-cut", pair)).collect(),
-            },
+            delays_after_cut: pairs().map(|pair| streams.stream("gossip-after-cut", pair)).collect(),
             cuts: cuts.iter().map(|cut| CutState::new(cut, nodes)).collect(),
         }
     }
 
     /// How long the next block takes.
     pub fn delay(&mut self, from: usize, to: usize) -> Duration {
-        self.half_mean + self.delays[from * self.nodes + to].exponential(self.half_mean)
+        let pair = from * self.nodes + to;
+        self.latencies[pair].draw(&mut self.delays[pair])
     }
 
     /// How long a block takes that a cut had held, or that was fetched.
     pub fn delay_after_cut(&mut self, delivery: &Delivery) -> Duration {
         let pair = delivery.from * self.nodes + delivery.to;
-        self.half_mean + self.delays_after_cut[pair].exponential(self.half_mean)
+        self.latencies[pair].draw(&mut self.delays_after_cut[pair])
     }
 
     /// Holds the delivery back if an active cut is in its way: the number of the first such cut.

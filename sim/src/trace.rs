@@ -8,6 +8,8 @@ use std::{fmt, sync::mpsc::Sender, time::Duration};
 use borsh::BorshSerialize;
 use kaspa_hashes::Hash;
 
+use crate::network::Arrival;
+
 /// Something that happened in a simulation.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize)]
 #[non_exhaustive]
@@ -18,8 +20,15 @@ pub enum Record {
         node: u32,
         /// Number of the block in the shared store.
         block: u32,
-        /// It must wait there for a parent.
-        waits: bool,
+        /// What became of it.
+        arrival: Arrival,
+    },
+    /// A node processed blocks together.
+    BlocksProcessed {
+        /// The node.
+        node: u32,
+        /// How many.
+        blocks: u32,
     },
     /// A node mined a block.
     BlockMined {
@@ -96,6 +105,13 @@ pub enum Record {
         /// First bytes of the frame's BLAKE3 hash.
         digest: u64,
     },
+    /// Something happened to a node.
+    Node {
+        /// The node.
+        node: u32,
+        /// What.
+        what: NodeEvent,
+    },
     /// A property did not hold for a bridge.
     PropertyBroken {
         /// Number of the bridge.
@@ -108,10 +124,16 @@ pub enum Record {
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BlockArrived { node, block, waits: false } => write!(f, "node {node} receives block #{block}"),
-            Self::BlockArrived { node, block, waits: true } => {
-                write!(f, "node {node} receives block #{block}, a parent of which is missing")
+            Self::BlockArrived { node, block, arrival } => {
+                write!(f, "node {node} receives block #{block}")?;
+                f.write_str(match arrival {
+                    Arrival::Taken => "",
+                    Arrival::Orphaned => ", a parent of which is missing",
+                    Arrival::Queued => " and is busy",
+                    Arrival::HeaderTaken => ", the header alone",
+                })
             }
+            Self::BlocksProcessed { node, blocks } => write!(f, "node {node} processes {blocks} blocks"),
             Self::BlockMined { node, block, hash } => write!(f, "node {node} mines block #{block} {hash}"),
             Self::BridgeEvent { client, text } => write!(f, "bridge {client}: {text}"),
             Self::ConnectionAccepted { node, connection } => write!(f, "node {node} accepts connection {connection}"),
@@ -127,8 +149,49 @@ impl fmt::Display for Record {
             Self::FrameToNode { connection, bytes, digest } => {
                 write!(f, "connection {connection}: {bytes} bytes to the node, {digest:016x}")
             }
+            Self::Node { node, what } => write!(f, "node {node} {what}"),
             Self::PropertyBroken { client, text } => write!(f, "bridge {client} breaks {text}"),
         }
+    }
+}
+
+/// Something that happened to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize)]
+#[non_exhaustive]
+pub enum NodeEvent {
+    /// Its bodies lag behind its headers.
+    BodiesLag,
+    /// It has every body again.
+    InSync,
+    /// It deleted what it pruned.
+    Deleted,
+    /// It was reset to a pruning point.
+    Reset,
+    /// Its transitional state ended.
+    TransitionEnded,
+    /// It lost its data and restarted.
+    Wiped,
+    /// It keeps its blocks to itself.
+    WithholdingBegan,
+    /// It sends the blocks that it kept.
+    WithholdingEnded {
+        /// How many.
+        released: u32,
+    },
+}
+
+impl fmt::Display for NodeEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BodiesLag => "gets headers without bodies",
+            Self::InSync => "is in sync",
+            Self::Deleted => "deletes what is below its pruning point",
+            Self::Reset => "is reset to a pruning point",
+            Self::TransitionEnded => "has the unspent outputs of its pruning point",
+            Self::Wiped => "has lost its data and restarts",
+            Self::WithholdingBegan => "withholds its blocks",
+            Self::WithholdingEnded { released } => return write!(f, "sends {released} withheld blocks"),
+        })
     }
 }
 

@@ -107,6 +107,11 @@ impl Workload {
         }
     }
 
+    /// The transactions that may be repeated, double-spent or spent from, oldest first: the block store must keep them.
+    pub fn recent(&self) -> impl Iterator<Item = TransactionIndex> + '_ {
+        self.recent.iter().map(|&(transaction, _)| transaction)
+    }
+
     /// The transactions of a drafted block, in block order, without the coinbase.
     pub fn choose(&mut self, store: &mut BlockStore, draft: &Draft, miner: usize) -> Vec<TransactionIndex> {
         let mut stream = self.streams[miner].clone();

@@ -1,13 +1,13 @@
 //! Refused blocks: a typed error each, and a DAG that is as before.
 
 use kaspa_hashes::Hash;
-use sim::dag::{BlockId, Dag, DagError, GhostdagParams};
+use sim::dag::{BlockId, Dag, DagError, GhostdagParams, Limits};
 
 const BITS: u32 = 0x207f_ffff;
 
 /// Genesis 0; 1 and 2 on genesis; 3 on both.
 fn diamond() -> Dag {
-    let params = GhostdagParams { k: 3, difficulty_window_size: 100, genesis_daa_score: 7 };
+    let params = GhostdagParams { k: 3, difficulty_window_size: 100, genesis_daa_score: 7, limits: Limits::NONE };
     let mut dag = Dag::new(params, Hash::from(1000), BITS).expect("the target is valid");
     for (hash, parents) in [(1, vec![0]), (2, vec![0]), (3, vec![1, 2])] {
         let parents: Vec<BlockId> = parents.into_iter().map(BlockId).collect();
@@ -98,6 +98,72 @@ fn given_a_preview_of_a_larger_dag_when_inserted_then_its_parents_are_unknown() 
     let refused = dag.insert_previewed(Hash::from(99), &[tip], BITS, preview);
     assert_eq!(refused, Err(DagError::UnknownParent { parent: tip, len: 4 }));
     assert_unchanged(&mut dag);
+}
+
+#[test]
+fn given_a_block_beyond_a_limit_when_inserted_then_the_sentence_names_limit_and_value() {
+    let mut dag = diamond();
+    let limited = |limits: Limits| Dag::new(GhostdagParams { limits, ..*dag.params() }, Hash::from(1000), BITS);
+    let [parents, mergeset, depth] = [
+        Limits { max_block_parents: 1, ..Limits::NONE },
+        Limits { mergeset_size_limit: 1, ..Limits::NONE },
+        Limits { merge_depth: 1, ..Limits::NONE },
+    ]
+    .map(|limits| limited(limits).expect("the target is valid"));
+    for (mut dag, sentence) in [
+        (parents, "the block has 2 parents, the limit is 1"),
+        (mergeset, "the mergeset holds 2 blocks, the selected parent included, the limit is 1"),
+    ] {
+        for hash in [1, 2] {
+            dag.insert(Hash::from(hash), &[BlockId::GENESIS], BITS).expect("it is on genesis alone");
+        }
+        let refused = dag.insert(Hash::from(3), &[BlockId(1), BlockId(2)], BITS).expect_err("a limit is exceeded");
+        assert_eq!(refused.to_string(), sentence);
+    }
+    let mut dag_of_depth = depth;
+    for (hash, parent) in (1..=8).zip([0, 1, 2, 3, 4, 5, 0, 6]) {
+        dag_of_depth.insert(Hash::from(hash), &[BlockId(parent)], BITS).expect("it has one parent");
+    }
+    let refused = dag_of_depth.insert(Hash::from(9), &[BlockId(8), BlockId(7)], BITS).expect_err("7 is too old");
+    let sentence =
+        "red block 7 does not have the merge depth root of merge depth 1 in its past, and no blue excuses it";
+    assert_eq!(refused.to_string(), sentence);
+    assert_unchanged(&mut dag);
+}
+
+#[test]
+fn given_dropped_blocks_when_needed_then_the_sentence_names_the_lowest_retained_block() {
+    let mut dag = diamond();
+    let tip = dag.insert(Hash::from(60), &[BlockId(2)], BITS).expect("block 2 is known");
+    dag.drop_below(BlockId(3));
+    let refused = dag.insert(Hash::from(99), &[BlockId(2)], BITS).expect_err("block 2 is dropped");
+    assert_eq!(refused.to_string(), "parent 2 was dropped: the lowest retained block is 3");
+    dag.drop_below(tip);
+    let other = dag.insert(Hash::from(61), &[tip], BITS).expect("the tip is retained");
+    assert_eq!(dag.preview(&[other]).map(|preview| preview.mergeset_size()), Ok(1));
+    assert_eq!(dag.id(&Hash::from(60)), Some(tip));
+    assert_eq!(dag.id(&Hash::from(3)), None);
+}
+
+#[test]
+fn given_a_dropped_hash_when_inserted_again_then_it_is_a_new_block_and_stays_known() {
+    let mut dag = diamond();
+    let grow = |dag: &mut Dag, hash: u64| {
+        let tip = BlockId(dag.len() as u32 - 1);
+        dag.insert(Hash::from(hash), &[tip], BITS).expect("it is on the tip and new")
+    };
+    (100..120).for_each(|hash| {
+        grow(&mut dag, hash);
+    });
+    // Too few for the old block's memory to be given back: both are in the tables for a while.
+    dag.drop_below(BlockId(3));
+    let again = grow(&mut dag, 2);
+    for hash in 200..240 {
+        dag.drop_below(BlockId((dag.len() as u32).saturating_sub(20)));
+        assert_eq!(dag.id(&Hash::from(2)), dag.contains(again).then_some(again));
+        grow(&mut dag, hash);
+    }
+    assert!(!dag.contains(again));
 }
 
 #[test]

@@ -9,8 +9,9 @@ use std::time::Duration;
 use kaspa_consensus_core::header::Header;
 use kaspa_hashes::Hash;
 use network_support::{config, cut, run};
+use proptest::prelude::*;
 use sim::dag::BlockId;
-use sim::gossip::Heal;
+use sim::gossip::{Cut, Heal};
 use sim::network::{Network, NetworkConfig};
 use sim::workload::WorkloadConfig;
 
@@ -40,13 +41,13 @@ impl<'a> Blocks<'a> {
         let transactions = (0..store.transaction_count() as u32).map(sim::acceptance::TransactionIndex);
         Self {
             network,
-            ids: blocks.map(|block| (store.block(block).header.hash, block)).collect(),
-            transactions: transactions.map(|index| store.transaction(index).transaction.id()).collect(),
+            ids: blocks.map(|block| (store.dag().hash(block), block)).collect(),
+            transactions: transactions.map(|index| store.transaction_id(index)).collect(),
         }
     }
 
-    fn header(&self, hash: &Hash) -> &'a Header {
-        &self.network.store().block(self.ids[hash]).header
+    fn header(&self, hash: &Hash) -> Header {
+        self.network.store().header(self.ids[hash])
     }
 
     /// From genesis to the block, by first parents.
@@ -62,8 +63,8 @@ impl<'a> Blocks<'a> {
         let selected_parent = self.header(&block).direct_parents()[0];
         for merged in self.mergeset(walk, block) {
             let store = self.network.store();
-            for (position, &index) in store.block(self.ids[&merged]).transactions.iter().enumerate() {
-                let transaction = &store.transaction(index).transaction;
+            for (position, index) in store.transactions_of(self.ids[&merged]).enumerate() {
+                let transaction = store.transaction(index);
                 let inputs: Vec<_> = transaction.inputs.iter().map(|input| input.previous_outpoint).collect();
                 let valid = if position == 0 {
                     merged == selected_parent
@@ -87,7 +88,8 @@ impl<'a> Blocks<'a> {
 
     /// Everything in the block's past that is not merged yet; the selected parent first, then by (blue work, hash).
     fn mergeset(&self, walk: &mut Walk, block: Hash) -> Vec<Hash> {
-        let parents = self.header(&block).direct_parents();
+        let header = self.header(&block);
+        let parents = header.direct_parents();
         let mut found = Vec::new();
         let mut pending = parents.to_vec();
         while let Some(hash) = pending.pop() {
@@ -130,15 +132,14 @@ fn given_conflicting_transactions_when_chains_are_walked_with_a_utxo_set_then_ac
             for hash in blocks.chain(dag.hash(tip)).into_iter().skip(1) {
                 let block = blocks.ids[&hash];
                 let AcceptedList(expected) = blocks.accept(&mut walk, hash);
-                let entries = store.block(block).accepted.iter();
-                let found: Vec<_> = entries
-                    .map(|entry| (store.transaction(entry.transaction).transaction.id(), dag.hash(entry.block)))
-                    .collect();
+                let entries = store.accepted_by(block);
+                let found: Vec<_> =
+                    entries.map(|entry| (store.transaction_id(entry.transaction), dag.hash(entry.block))).collect();
                 assert_eq!(expected, found, "block {block} on the chain of {tip}, seed {seed}");
                 for (id, _) in found {
                     assert!(ids.insert(id), "{id} is accepted twice on the chain of {tip}, seed {seed}");
                 }
-                offered += dag.mergeset(block).map(|merged| store.block(merged).transactions.len() - 1).sum::<usize>();
+                offered += dag.mergeset(block).map(|merged| store.transactions_of(merged).len() - 1).sum::<usize>();
             }
             let coinbases = dag.height(tip) as usize;
             refused += offered + coinbases - ids.len();
@@ -159,8 +160,8 @@ fn given_a_block_when_mined_then_its_own_transactions_are_valid_on_it() {
         for hash in blocks.chain(dag.hash(block)).into_iter().skip(1) {
             blocks.accept(&mut walk, hash);
         }
-        for &own in store.block(block).transactions.iter().skip(1) {
-            for input in &store.transaction(own).transaction.inputs {
+        for own in store.transactions_of(block).skip(1) {
+            for input in &store.transaction(own).inputs {
                 let key = (input.previous_outpoint.transaction_id, input.previous_outpoint.index);
                 assert!(walk.spent.insert(key), "block {block} holds a transaction that is not valid on it");
                 assert!(!blocks.transactions.contains(&key.0) || walk.created.contains(&key));
@@ -169,4 +170,57 @@ fn given_a_block_when_mined_then_its_own_transactions_are_valid_on_it() {
         }
     }
     assert!(checked > 50, "{checked}");
+}
+
+/// Networks of all sizes with much conflict, most of them divided for a while.
+fn any_config() -> impl Strategy<Value = NetworkConfig> {
+    let percentages = (0..=35_u32, 0..=35_u32, 0..=30_u32);
+    (any::<u64>(), 2..=9_usize, 50..1_500_u64, percentages, 300..4_000_u32, prop::option::of((1..15_u64, 1..15_u64)))
+        .prop_map(|(seed, nodes, delay_ms, (double, chained, repeated), mean, divided)| {
+            let mut config = config(seed, 25);
+            config.hash_shares = vec![1; nodes];
+            config.mean_delay = Duration::from_millis(delay_ms);
+            config.workload = WorkloadConfig {
+                double_spend_percent: double,
+                chained_percent: chained,
+                repeated_percent: repeated,
+                ..WorkloadConfig::mixed(mean, 8)
+            };
+            config.cuts = Vec::from_iter(divided.map(|(at, seconds)| Cut {
+                at: Duration::from_secs(at),
+                side: (0..nodes.div_ceil(2)).filter(|&node| node < nodes - 1).collect(),
+                heal: Heal::At(Duration::from_secs(at + seconds)),
+            }));
+            config
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn given_any_network_when_chains_are_walked_then_no_transaction_is_accepted_and_no_outpoint_spent_twice(
+        config in any_config(),
+    ) {
+        let network = run(config, |_, _| {});
+        let (store, dag) = (network.store(), network.store().dag());
+        let mut longest = 0;
+        let sinks = (0..network.node_count()).map(|node| network.node(node).sink());
+        let others = (1..store.block_count() as u32).step_by(29).map(BlockId);
+        for tip in sinks.chain(others) {
+            let (mut transactions, mut outpoints) = (BTreeSet::new(), BTreeSet::new());
+            for block in std::iter::successors(Some(tip), |&block| dag.selected_parent(block)) {
+                for entry in store.accepted_by(block) {
+                    let transaction = store.transaction(entry.transaction);
+                    prop_assert!(transactions.insert(transaction.id()), "{} twice below {}", transaction.id(), tip);
+                    for input in &transaction.inputs {
+                        let outpoint = (input.previous_outpoint.transaction_id, input.previous_outpoint.index);
+                        prop_assert!(outpoints.insert(outpoint), "{:?} spent twice below {}", outpoint, tip);
+                    }
+                }
+            }
+            longest = longest.max(outpoints.len());
+        }
+        prop_assert!(longest > 10, "{}", longest);
+    }
 }

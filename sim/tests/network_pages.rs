@@ -94,7 +94,7 @@ fn expected(
 
 fn chain_block(store: &BlockStore, block: BlockId, level: RpcDataVerbosityLevel) -> RpcChainBlockAcceptedTransactions {
     let wanted = RpcHeaderVerbosity::from(level);
-    let full = RpcOptionalHeader::from(&store.block(block).header);
+    let full = RpcOptionalHeader::from(&store.header(block));
     let keep = |wanted: Option<bool>| wanted == Some(true);
     let chain_block_header = RpcOptionalHeader {
         hash: full.hash.filter(|_| keep(wanted.include_hash)),
@@ -112,8 +112,8 @@ fn chain_block(store: &BlockStore, block: BlockId, level: RpcDataVerbosityLevel)
         pruning_point: full.pruning_point.filter(|_| keep(wanted.include_pruning_point)),
     };
     let wanted = RpcTransactionVerbosity::from(level);
-    let accepted = store.block(block).accepted.iter();
-    let accepted_transactions = accepted.map(|entry| transaction(store, block, entry, &wanted)).collect();
+    let accepted = store.accepted_by(block);
+    let accepted_transactions = accepted.map(|entry| transaction(store, block, &entry, &wanted)).collect();
     RpcChainBlockAcceptedTransactions { chain_block_header, accepted_transactions }
 }
 
@@ -123,12 +123,11 @@ fn transaction(
     entry: &Accepted,
     wanted: &RpcTransactionVerbosity,
 ) -> RpcOptionalTransaction {
-    let stored = store.transaction(entry.transaction);
-    let transaction = &stored.transaction;
+    let transaction = store.transaction(entry.transaction);
     let verbose = wanted.verbose_data_verbosity.as_ref().expect("every level has verbose data");
-    let containing = &store.block(entry.block).header;
+    let containing = store.header(entry.block);
     let mass = || {
-        let masses = MassCalculator::new_with_consensus_params(&SIMNET_PARAMS).calc_non_contextual_masses(transaction);
+        let masses = MassCalculator::new_with_consensus_params(&SIMNET_PARAMS).calc_non_contextual_masses(&transaction);
         masses.compute_mass
     };
     RpcOptionalTransaction {
@@ -143,7 +142,7 @@ fn transaction(
         storage_mass: Some(transaction.storage_mass()),
         verbose_data: Some(RpcOptionalTransactionVerboseData {
             transaction_id: (verbose.include_transaction_id == Some(true)).then(|| transaction.id()),
-            hash: (verbose.include_hash == Some(true)).then_some(stored.hash),
+            hash: (verbose.include_hash == Some(true)).then(|| store.transaction_hash(entry.transaction)),
             compute_mass: (verbose.include_compute_mass == Some(true)).then(mass),
             block_hash: (verbose.include_block_hash == Some(true)).then_some(containing.hash),
             block_time: (verbose.include_block_time == Some(true)).then_some(containing.timestamp),
@@ -161,7 +160,8 @@ fn inputs(
     let utxo = wanted.verbose_data_verbosity.as_ref().and_then(|verbose| verbose.utxo_entry_verbosity.as_ref());
     let utxo = utxo.expect("every level has UTXO entries");
     let class = utxo.verbose_data_verbosity.as_ref().expect("every level has verbose data");
-    let inputs = store.transaction(index).transaction.inputs.iter();
+    let transaction = store.transaction(index);
+    let inputs = transaction.inputs.iter();
     inputs
         .map(|input| {
             let (amount, script, daa_score) = spent(store, accepting, &input.previous_outpoint);
@@ -201,7 +201,8 @@ fn outputs(
 ) -> Vec<RpcOptionalTransactionOutput> {
     let wanted = wanted.output_verbosity.as_ref().expect("every level has outputs");
     let class = wanted.verbose_data_verbosity.as_ref().expect("every level has verbose data");
-    let outputs = store.transaction(index).transaction.outputs.iter();
+    let transaction = store.transaction(index);
+    let outputs = transaction.outputs.iter();
     outputs
         .map(|output| RpcOptionalTransactionOutput {
             value: (wanted.include_amount == Some(true)).then_some(output.value),
@@ -223,15 +224,15 @@ fn spent(store: &BlockStore, accepting: BlockId, outpoint: &TransactionOutpoint)
     let dag = store.dag();
     let chain = std::iter::successors(Some(accepting), |&block| dag.selected_parent(block));
     for block in chain {
-        let mut accepted = store.block(block).accepted.iter().map(|entry| store.transaction(entry.transaction));
-        if let Some(creator) = accepted.find(|stored| stored.transaction.id() == outpoint.transaction_id) {
-            let output = &creator.transaction.outputs[outpoint.index as usize];
-            return (output.value, output.script_public_key.clone(), store.block(block).header.daa_score);
+        let mut accepted = store.accepted_by(block).map(|entry| store.transaction(entry.transaction));
+        if let Some(creator) = accepted.find(|transaction| transaction.id() == outpoint.transaction_id) {
+            let output = &creator.outputs[outpoint.index as usize];
+            return (output.value, output.script_public_key.clone(), dag.daa_score(block));
         }
     }
     // Of the pool; its script is that of every workload output.
     let mut outputs = (0..store.transaction_count() as u32)
-        .map(|index| &store.transaction(TransactionIndex(index)).transaction)
+        .map(|index| store.transaction(TransactionIndex(index)))
         .filter(|transaction| !transaction.is_coinbase())
         .map(|transaction| transaction.outputs[0].script_public_key.clone());
     (POOL_AMOUNT, outputs.next().expect("the workload has transactions"), 0)

@@ -92,14 +92,14 @@ fn given_a_full_page_when_its_blocks_are_read_then_headers_hash_and_transactions
         assert_eq!(chain_block.header.first_parent(), Some(previous));
         previous = hash;
         let store = network.store();
-        let stored = store.block(store.dag().id(&hash).expect("the page names blocks of the store"));
-        assert_eq!(chain_block.accepted.clone().count(), stored.accepted.len());
-        for (read, entry) in chain_block.accepted.clone().zip(&stored.accepted) {
-            let transaction = &store.transaction(entry.transaction).transaction;
+        let block = store.dag().id(&hash).expect("the page names blocks of the store");
+        assert_eq!(chain_block.accepted.clone().count(), store.accepted_by(block).len());
+        for (read, entry) in chain_block.accepted.clone().zip(store.accepted_by(block)) {
+            let transaction = store.transaction(entry.transaction);
             assert_eq!(read.id, Some(transaction.id()));
             assert_eq!(read.payload, Some(transaction.payload.as_slice()));
             assert_eq!(read.block_hash, Some(store.dag().hash(entry.block)));
-            assert_eq!(read.block_time_ms, Some(store.block(entry.block).header.timestamp));
+            assert_eq!(read.block_time_ms, Some(store.timestamp(entry.block)));
             assert_eq!(read.version, Some(transaction.version));
             assert_eq!(read.input_count, transaction.inputs.len());
             assert_eq!(read.output_count, transaction.outputs.len());
@@ -211,11 +211,10 @@ fn given_blocks_when_fetched_then_verbose_data_is_the_node_s_view() {
             let read = block(&bytes);
             assert_eq!(read.header.computed_hash(), Some(hash));
             let (store, view) = (network.store(), network.node(NODE));
-            let stored = store.block(id);
-            assert_eq!(read.transaction_count, if include_transactions { stored.transactions.len() } else { 0 });
+            let transactions = store.transactions_of(id);
+            assert_eq!(read.transaction_count, if include_transactions { transactions.len() } else { 0 });
             let verbose = read.verbose.expect("GetBlock always has verbose data");
-            let ids: Vec<_> =
-                stored.transactions.iter().map(|&index| store.transaction(index).transaction.id()).collect();
+            let ids: Vec<_> = transactions.map(|index| store.transaction_id(index)).collect();
             assert_eq!(verbose.transaction_ids.to_vec(), ids);
             assert_eq!(verbose.is_chain_block, view.is_chain_block(store.dag(), id));
             assert_eq!(verbose.mergeset_blues.to_vec(), hashes(&network, store.dag().mergeset_blues(id)));

@@ -6,7 +6,7 @@ use bridge::{Config, StartAt};
 use proptest::prelude::*;
 use sim::{
     gossip::{Cut, Heal},
-    network::NetworkConfig,
+    network::{History, NetworkConfig, Outage, OutageKind},
     params::ParameterSet,
     rig::{self, Breach, Happening, NotificationFate, ReplyFate, Rig, RigConfig},
     workload::WorkloadConfig,
@@ -28,6 +28,7 @@ pub struct L1 {
     /// In hundredths of the mean block interval.
     pub delay_percent: u64,
     pub cuts: Vec<PlannedCut>,
+    pub outages: Vec<PlannedOutage>,
 }
 
 /// A cut in terms of the L1.
@@ -39,6 +40,26 @@ pub struct PlannedCut {
     pub length_percent: u64,
     /// Bits of the nodes on one side; taken so that neither side is empty.
     pub side: u32,
+}
+
+/// Something that happens to a node, in terms of the L1.
+#[derive(Clone, Copy, Debug)]
+pub struct PlannedOutage {
+    /// Taken modulo the number of nodes, as `from`.
+    pub node: usize,
+    /// In hundredths of the time in which blocks are found.
+    pub at_percent: u64,
+    pub what: Trouble,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Trouble {
+    /// Bodies come later than headers, for a part of the time in which blocks are found.
+    BodiesLag { length_percent: u64 },
+    /// Blocks are kept back, for a part of the time in which blocks are found.
+    Withholding { length_percent: u64 },
+    /// The node loses its data and syncs anew from another.
+    Wipe { from: usize },
 }
 
 /// A whole case. What is printed of it can be written down as a test.
@@ -78,6 +99,26 @@ impl L1 {
         Duration::from_millis(1_000 * blocks / self.blocks_per_second)
     }
 
+    /// None for a network of one node that would have to sync from another.
+    fn outage(&self, planned: &PlannedOutage) -> Option<Outage> {
+        let nodes = self.hash_shares.len();
+        let node = planned.node % nodes;
+        let mining = self.time_of(self.blocks);
+        let at = mining * planned.at_percent as u32 / 100;
+        let until = |percent: u64| at + mining * percent as u32 / 100 + Duration::from_millis(1);
+        let kind = match planned.what {
+            Trouble::BodiesLag { length_percent } => OutageKind::BodiesLag { until: until(length_percent) },
+            Trouble::Withholding { length_percent } => OutageKind::Withholding { until: until(length_percent) },
+            Trouble::Wipe { from } => {
+                // Never the node itself.
+                let others = nodes.checked_sub(1).filter(|&others| others > 0)?;
+                let from = (node + 1 + from % others) % nodes;
+                OutageKind::Resync { from, transition: Duration::from_millis(300) }
+            }
+        };
+        Some(Outage { node, at, kind })
+    }
+
     fn network(&self) -> NetworkConfig {
         let nodes = self.hash_shares.len();
         let cut = |planned: &PlannedCut| {
@@ -102,6 +143,9 @@ impl L1 {
             mean_delay: self.time_of(1) * self.delay_percent as u32 / 100,
             workload: WorkloadConfig { longest_payload: 40, ..WorkloadConfig::mixed(1_500, 5) },
             cuts: self.cuts.iter().map(cut).collect(),
+            links: Vec::new(),
+            outages: self.outages.iter().filter_map(|planned| self.outage(planned)).collect(),
+            history: History::Kept,
             mining_until: self.time_of(self.blocks),
         }
     }
@@ -168,9 +212,27 @@ pub fn l1(nodes: std::ops::RangeInclusive<usize>, cut_percent: std::ops::Range<u
                 blocks,
                 delay_percent,
                 cuts,
+                outages: Vec::new(),
             }
         },
     )
+}
+
+/// Half of the L1s with trouble at single nodes.
+pub fn troubled(l1: impl Strategy<Value = L1>) -> impl Strategy<Value = L1> {
+    let outages = prop_oneof![Just(Vec::new()), prop::collection::vec(outage(), 1..4)];
+    (l1, outages).prop_map(|(l1, outages)| L1 { outages, ..l1 })
+}
+
+fn outage() -> impl Strategy<Value = PlannedOutage> {
+    let what = prop_oneof![
+        (1..60_u64).prop_map(|length_percent| Trouble::BodiesLag { length_percent }),
+        (1..40_u64).prop_map(|length_percent| Trouble::Withholding { length_percent }),
+        (0..4_usize).prop_map(|from| Trouble::Wipe { from }),
+    ];
+    // Nodes that may be called come first.
+    let node = prop_oneof![3 => Just(0), 1 => 0..4_usize];
+    (node, 5..95_u64, what).prop_map(|(node, at_percent, what)| PlannedOutage { node, at_percent, what })
 }
 
 /// One-way latencies, up to a fifth of what the timeouts allow.

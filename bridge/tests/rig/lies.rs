@@ -21,6 +21,7 @@ fn case() -> Case {
             blocks: 90,
             delay_percent: 60,
             cuts: vec![PlannedCut { at_percent: 30, length_percent: 60, side: 0 }],
+            outages: Vec::new(),
         },
         nodes: 1,
         starts_at_sink: false,

@@ -1,7 +1,7 @@
 //! Everything at once: what can happen to nodes, connections and consumer, in any order, while the L1 goes on.
 
 use crate::{
-    cases::{case, l1},
+    cases::{case, l1, troubled},
     totals::{self, Totals},
 };
 
@@ -23,18 +23,18 @@ fn assert_stormy(cases: u64, totals: &Totals) {
 
 #[test]
 fn given_one_node_and_any_storm_when_calm_returns_then_the_path_is_the_nodes_chain() {
-    let totals = totals::of(1_600, 1, &case(1, l1(2..=4, SHORT_CUTS)));
+    let totals = totals::of(1_600, 1, &case(1, troubled(l1(2..=4, SHORT_CUTS))));
     assert_stormy(1_600, &totals);
 }
 
 #[test]
 fn given_two_nodes_and_any_storm_when_calm_returns_then_the_path_is_the_nodes_chain() {
-    let totals = totals::of(1_600, 2, &case(2, l1(2..=4, SHORT_CUTS)));
+    let totals = totals::of(1_600, 2, &case(2, troubled(l1(2..=4, SHORT_CUTS))));
     assert_stormy(1_600, &totals);
 }
 
 #[test]
 fn given_three_nodes_and_any_storm_when_calm_returns_then_the_path_is_the_nodes_chain() {
-    let totals = totals::of(1_600, 3, &case(3, l1(3..=5, SHORT_CUTS)));
+    let totals = totals::of(1_600, 3, &case(3, troubled(l1(3..=5, SHORT_CUTS))));
     assert_stormy(1_600, &totals);
 }

@@ -93,7 +93,7 @@ impl ChainOf {
                 sink
             }
         };
-        let blue_score = |block: BlockId| store.block(block).header.blue_score;
+        let blue_score = |block: BlockId| store.dag().blue_score(block);
         // Blue scores rise along a chain: below the score of `block` it cannot be.
         while blue_score(lowest) > blue_score(block)
             && let Some(parent) = oracle::selected_parent(store, lowest)

@@ -51,7 +51,7 @@ fn compare(index: u64, found: &ReplicaBlock, expected: &ChainBlock, context: Con
     if (found.block.index, found.block.blue_score) != (index, expected.blue_score) {
         return Err(format!("{:?}: index {index} and blue score {} are true", found.block, expected.blue_score));
     }
-    let accepted = expected.accepted.iter().map(|index| store.transaction(*index).transaction.id());
+    let accepted = expected.accepted.iter().map(|index| store.transaction_id(*index));
     if !accepted.eq(found.accepted_ids.iter().copied()) {
         return Err(format!(
             "block {hash} accepts {} transactions, in truth {}, or others, or in another order",

@@ -46,14 +46,14 @@ impl Checker for Truth {
             return Err(format!("block {} is on no chain of this L1", added.block.hash));
         };
         check_header(added, store, id)?;
-        let truth = context.oracle.tip().accepted.iter().map(|index| &store.transaction(*index).transaction);
+        let truth = context.oracle.tip().accepted.iter().map(|index| (store.transaction_id(*index), store.transaction_fields(*index)));
         if added.accepted.len() != truth.len() {
             let (found, truth) = (added.accepted.len(), truth.len());
             return Err(format!("block {} accepts {truth} transactions, {found} were delivered", added.block.hash));
         }
-        for (position, (found, truth)) in (0_u32..).zip(added.accepted.iter().zip(truth)) {
+        for (position, (found, (id, truth))) in (0_u32..).zip(added.accepted.iter().zip(truth)) {
             let expected = AcceptedTransaction {
-                id: truth.id(),
+                id,
                 acceptance_index: position,
                 subnetwork_id: truth.subnetwork_id.into_bytes(),
                 payload: truth.payload.clone(),
@@ -70,10 +70,10 @@ impl Checker for Truth {
 }
 
 fn check_header(added: &BlockAdded, store: &BlockStore, id: BlockId) -> Result<(), String> {
-    let header = &store.block(id).header;
+    let dag = store.dag();
     let selected_parent = oracle::selected_parent(store, id).map(|parent| store.dag().hash(parent));
     let found = (Some(added.parent), added.block.blue_score, added.daa_score, added.timestamp_ms);
-    let truth = (selected_parent, header.blue_score, header.daa_score, header.timestamp);
+    let truth = (selected_parent, dag.blue_score(id), dag.daa_score(id), store.timestamp(id));
     if found != truth {
         return Err(format!(
             "block {}: (parent, blue score, DAA score, timestamp) was delivered as {found:?}, it is {truth:?}",

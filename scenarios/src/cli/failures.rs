@@ -6,12 +6,12 @@ use std::{
 };
 
 use scenarios::{
-    card::{self, Card, KeptPlan, Origin},
+    card::{self, Asked, Card, KeptPlan, Origin},
     plan::Plan,
     report::{RunReport, Verdict},
     run::Untouched,
     runner,
-    scenario::Scenario,
+    scenario::{Request, Scenario},
 };
 
 use super::output;
@@ -22,19 +22,21 @@ const MOST_CARDS: usize = 3;
 /// The failures of one command.
 pub struct Failures {
     save_dir: PathBuf,
+    request: Request,
+    asked: Asked,
     printed: usize,
 }
 
 impl Failures {
-    /// None yet; plans go to `save_dir`.
-    pub fn new(save_dir: &Path) -> Self {
-        Self { save_dir: save_dir.to_owned(), printed: 0 }
+    /// None yet of runs of `request`, whose options were `asked`; plans go to `save_dir`.
+    pub fn new(save_dir: &Path, request: Request, asked: Asked) -> Self {
+        Self { save_dir: save_dir.to_owned(), request, asked, printed: 0 }
     }
 
     /// Keeps the plan of a failed run of a seed and prints its card; after the first few, one line.
-    pub fn print(&mut self, report: &RunReport, seconds: u64) {
-        let Some(plan) = plan_of(report, seconds) else { return };
-        let origin = keep_plan(report, seconds, &self.save_dir);
+    pub fn print(&mut self, report: &RunReport) {
+        let Some(plan) = self.plan_of(report) else { return };
+        let origin = self.keep_plan(report);
         self.printed += 1;
         if self.printed == MOST_CARDS + 1 {
             output::plain(&format!("The first {MOST_CARDS} failures have a card; each further one has a line."));
@@ -50,6 +52,30 @@ impl Failures {
         let ending = has_an_ending.then(run_again);
         print_card(Card::new(report, &plan, origin, ending).as_ref());
     }
+
+    /// Keeps the plan of a failed run, which outlives changes of what its seed means, and tells where. That it cannot be kept
+    /// is told, and changes nothing else. The plan of a run that passed is not kept.
+    pub fn keep_plan(&self, report: &RunReport) -> Origin {
+        let failed = report.verdict != Verdict::Pass;
+        let Some(plan) = self.plan_of(report).filter(|_| failed) else {
+            return Origin::Seed { asked: self.asked.clone(), plan: KeptPlan::NotAsked };
+        };
+        let digest = &report.plan_digest.to_string()[..8];
+        let path = self.save_dir.join(format!("{}-{}-{digest}.toml", report.scenario, report.seed));
+        let kept = match fs::create_dir_all(&self.save_dir).and_then(|()| fs::write(&path, plan.to_text())) {
+            Ok(()) => KeptPlan::At(path),
+            Err(error) => {
+                output::error(&format!("cannot keep the plan of the failed run at {}: {error}", path.display()));
+                KeptPlan::Lost
+            }
+        };
+        Origin::Seed { asked: self.asked.clone(), plan: kept }
+    }
+
+    fn plan_of(&self, report: &RunReport) -> Option<Plan> {
+        let request = Request { seed: report.seed, ..self.request.clone() };
+        Scenario::by_name(&report.scenario)?.expand(&request).ok()
+    }
 }
 
 /// Prints a card and an empty line, if there is a card.
@@ -58,27 +84,4 @@ pub fn print_card(card: Option<&Card>) {
         output::bad(&card.lines());
         output::plain("");
     }
-}
-
-/// Keeps the plan of a failed run, which outlives changes of what its seed means, and tells where. That it cannot be kept is
-/// told, and changes nothing else. The plan of a run that passed is not kept.
-pub fn keep_plan(report: &RunReport, seconds: u64, directory: &Path) -> Origin {
-    let failed = report.verdict != Verdict::Pass;
-    let Some(plan) = plan_of(report, seconds).filter(|_| failed) else {
-        return Origin::Seed { seconds, plan: KeptPlan::NotAsked };
-    };
-    let digest = &report.plan_digest.to_string()[..8];
-    let path = directory.join(format!("{}-{}-{digest}.toml", report.scenario, report.seed));
-    let kept = match fs::create_dir_all(directory).and_then(|()| fs::write(&path, plan.to_text())) {
-        Ok(()) => KeptPlan::At(path),
-        Err(error) => {
-            output::error(&format!("cannot keep the plan of the failed run at {}: {error}", path.display()));
-            KeptPlan::Lost
-        }
-    };
-    Origin::Seed { seconds, plan: kept }
-}
-
-fn plan_of(report: &RunReport, seconds: u64) -> Option<Plan> {
-    Scenario::by_name(&report.scenario).map(|scenario| scenario.plan(report.seed, seconds))
 }

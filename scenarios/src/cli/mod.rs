@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and where it is answered.
 
+mod asked;
 mod failures;
 mod follow;
 mod list;
@@ -12,7 +13,9 @@ mod verify;
 use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, process::ExitCode, str::FromStr, thread};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use scenarios::scenario::{DEFAULT_SECONDS, Scenario};
+use scenarios::scenario::Scenario;
+
+use self::asked::AskedArguments;
 
 /// Exit code for a command that makes no sense.
 const USAGE: u8 = 2;
@@ -99,7 +102,9 @@ enum Verify {
 Examples:
   dagstorm run                              every scenario with seed 1
   dagstorm run steady --seconds 600 --json  one long run, as JSON
-  dagstorm run reorg --seeds 1..201 --check seeds 1 to 200, each run twice and compared")]
+  dagstorm run reorg --seeds 1..201 --check seeds 1 to 200, each run twice and compared
+  dagstorm run deep-reorg --params deep --depth 1000
+                                            a reorg of a thousand chain blocks")]
 struct RunArguments {
     /// Scenario to run; all if none is named (see `dagstorm list`).
     scenario: Option<ScenarioName>,
@@ -109,9 +114,8 @@ struct RunArguments {
     /// A range of seeds, as in Rust: `1..201` ends with 200, `1..=200` too.
     #[arg(long)]
     seeds: Option<Seeds>,
-    /// Simulated seconds of storm.
-    #[arg(long, default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-    seconds: u64,
+    #[command(flatten)]
+    asked: AskedArguments,
     /// What loads the bridge.
     #[arg(long, value_enum, default_value_t = Profile::Chain)]
     profile: Profile,
@@ -142,14 +146,13 @@ Examples:
   dagstorm replay disconnect --seed 3 | grep -v receives
   dagstorm show reorg --seed 7 > plan.toml; dagstorm replay plan.toml")]
 struct ReplayArguments {
-    /// A plan file, or a scenario (see `dagstorm list`), which needs --seed.
+    /// A plan file, or a scenario (see `dagstorm list`), which needs --seed; all other options are for a scenario.
     what: String,
     /// Seed of the run.
     #[arg(long)]
     seed: Option<u64>,
-    #[arg(long, help = format!("Simulated seconds of storm, for a scenario [default: {DEFAULT_SECONDS}]"))]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-    seconds: Option<u64>,
+    #[command(flatten)]
+    asked: AskedArguments,
 }
 
 #[derive(Args)]
@@ -167,9 +170,8 @@ struct ShowArguments {
     /// Seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Simulated seconds of storm.
-    #[arg(long, default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-    seconds: u64,
+    #[command(flatten)]
+    asked: AskedArguments,
 }
 
 #[derive(Clone)]
@@ -208,6 +210,12 @@ impl FromStr for Seeds {
             None => Err("the range is empty".to_owned()),
         }
     }
+}
+
+/// Says what is wrong with a command.
+fn usage(message: &str) -> u8 {
+    output::error(message);
+    USAGE
 }
 
 fn available_jobs() -> NonZeroUsize {

@@ -8,21 +8,24 @@ use scenarios::{
     report::Verdict,
     run::Untouched,
     runner,
-    scenario::{DEFAULT_SECONDS, Scenario},
+    scenario::{Request, Scenario},
 };
 
-use super::{ReplayArguments, ShowArguments, USAGE, failures, output, summary};
+use super::{ReplayArguments, ShowArguments, asked::AskedArguments, failures, output, summary, usage};
 
 pub fn replay(arguments: &ReplayArguments) -> u8 {
     let what = &arguments.what;
-    let seconds = arguments.seconds.unwrap_or(DEFAULT_SECONDS);
-    let from_seed = Origin::Seed { seconds, plan: KeptPlan::NotAsked };
+    let asked = &arguments.asked;
+    let from_seed = Origin::Seed { asked: asked.asked(), plan: KeptPlan::NotAsked };
     let (plan, origin) = match (Scenario::by_name(what), arguments.seed) {
-        (Some(scenario), Some(seed)) => (scenario.plan(seed, seconds), from_seed),
+        (Some(scenario), Some(seed)) => match plan_of(scenario, seed, asked) {
+            Ok(plan) => (plan, from_seed),
+            Err(sentence) => return usage(&sentence),
+        },
         (Some(_), None) => return usage(&format!("replay {what} needs --seed")),
         (None, Some(_)) => return usage(&format!("no scenario is named '{what}', and a plan file has its own seed")),
-        (None, None) if arguments.seconds.is_some() => {
-            return usage(&format!("no scenario is named '{what}', and a plan file has its own length of storm"));
+        (None, None) if let Some(own) = asked.first() => {
+            return usage(&format!("no scenario is named '{what}', and a plan file has its own {own}"));
         }
         (None, None) => match Plan::read(Path::new(what)) {
             Ok(plan) => (plan, Origin::File(PathBuf::from(what))),
@@ -43,11 +46,14 @@ pub fn replay(arguments: &ReplayArguments) -> u8 {
 }
 
 pub fn show(arguments: &ShowArguments) -> u8 {
-    output::plain(arguments.scenario.0.plan(arguments.seed, arguments.seconds).to_text().trim_end());
+    match plan_of(arguments.scenario.0, arguments.seed, &arguments.asked) {
+        Ok(plan) => output::plain(plan.to_text().trim_end()),
+        Err(sentence) => return usage(&sentence),
+    }
     0
 }
 
-fn usage(message: &str) -> u8 {
-    output::error(message);
-    USAGE
+fn plan_of(scenario: Scenario, seed: u64, asked: &AskedArguments) -> Result<Plan, String> {
+    let request = asked.request().map_err(|error| error.to_string())?;
+    scenario.expand(&Request { seed, ..request }).map_err(|error| error.to_string())
 }

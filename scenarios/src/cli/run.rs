@@ -4,16 +4,18 @@ use std::{io::IsTerminal, num::NonZeroUsize, ops::RangeInclusive, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use scenarios::{
+    card::Asked,
     report::{self, Verdict},
     runner::{self, Job},
-    scenario::{DEFAULT_SECONDS, Scenario},
+    scenario::{DEFAULT_SECONDS, Request, RequestError, Scenario},
 };
 
 use super::{
     Profile, RunArguments, available_jobs,
-    failures::{self, Failures},
+    failures::Failures,
     output::{self, Tone},
     summary::{self, Summary},
+    usage,
 };
 
 /// Where the plans of failed runs are kept unless told otherwise.
@@ -29,17 +31,23 @@ pub fn run(arguments: &RunArguments) -> u8 {
         None => Scenario::ALL.to_vec(),
     };
     let seeds = arguments.seeds.as_ref().map_or(arguments.seed..=arguments.seed, |seeds| seeds.0.clone());
-    let seconds = arguments.seconds;
-    let jobs = jobs(&scenarios, seeds, seconds, arguments.check);
+    let request = match arguments.asked.request() {
+        Ok(request) => request,
+        Err(error) => return usage(&error.to_string()),
+    };
+    let jobs = match jobs(&scenarios, seeds, &request, arguments.check) {
+        Ok(jobs) => jobs,
+        Err(error) => return usage(&error.to_string()),
+    };
+    let mut failures = Failures::new(&arguments.save_dir, request, arguments.asked.asked());
     if arguments.json {
-        return run_json(&jobs, arguments);
+        return run_json(&jobs, arguments, &failures);
     }
     let mut summary = Summary::start();
-    let mut failures = Failures::new(&arguments.save_dir);
     runner::run_all(&jobs, arguments.jobs.get(), |report| {
         match report.verdict {
             Verdict::Pass => summary::print_run(&report),
-            _ => failures.print(&report, seconds),
+            _ => failures.print(&report),
         }
         summary.add(report);
     });
@@ -51,10 +59,10 @@ pub fn run(arguments: &RunArguments) -> u8 {
 }
 
 /// One line for each run and nothing else on standard output.
-fn run_json(jobs: &[Job], arguments: &RunArguments) -> u8 {
+fn run_json(jobs: &[Job], arguments: &RunArguments, failures: &Failures) -> u8 {
     let mut verdicts = Vec::with_capacity(jobs.len());
     runner::run_all(jobs, arguments.jobs.get(), |report| {
-        let origin = failures::keep_plan(&report, arguments.seconds, &arguments.save_dir);
+        let origin = failures.keep_plan(&report);
         output::plain(&report.to_json(&origin));
         verdicts.push(report.verdict);
     });
@@ -63,7 +71,9 @@ fn run_json(jobs: &[Job], arguments: &RunArguments) -> u8 {
 
 /// A short storm over all scenarios; only failures are told one by one. It must have reached every coverage point.
 pub fn storm() -> u8 {
-    let jobs = jobs(&Scenario::ALL, STORM_SEEDS, DEFAULT_SECONDS, false);
+    let request = Request::new(0);
+    let jobs =
+        jobs(&Scenario::ALL, STORM_SEEDS, &request, false).expect("every scenario runs without being asked more");
     let threads: NonZeroUsize = available_jobs();
     output::line(
         Tone::Good,
@@ -76,11 +86,11 @@ pub fn storm() -> u8 {
     );
     let progress = progress_bar(jobs.len() as u64);
     let mut summary = Summary::start();
-    let mut failures = Failures::new(Path::new(SAVE_DIR));
+    let mut failures = Failures::new(Path::new(SAVE_DIR), request, Asked::default());
     runner::run_all(&jobs, threads.get(), |report| {
         progress.inc(1);
         if report.verdict != Verdict::Pass {
-            progress.suspend(|| failures.print(&report, DEFAULT_SECONDS));
+            progress.suspend(|| failures.print(&report));
         }
         summary.add(report);
     });
@@ -91,9 +101,18 @@ pub fn storm() -> u8 {
     summary.exit_code_with_coverage()
 }
 
-fn jobs(scenarios: &[Scenario], seeds: RangeInclusive<u64>, seconds: u64, check: bool) -> Vec<Job> {
-    let of_scenario = |scenario: Scenario| seeds.clone().map(move |seed| Job { scenario, seed, seconds, check });
-    scenarios.iter().copied().flat_map(of_scenario).collect()
+fn jobs(
+    scenarios: &[Scenario],
+    seeds: RangeInclusive<u64>,
+    request: &Request,
+    check: bool,
+) -> Result<Vec<Job>, RequestError> {
+    let of_seed = |scenario, seed| Job::new(scenario, Request { seed, ..request.clone() }, check);
+    let of_scenario = |scenario: &Scenario| {
+        let scenario = *scenario;
+        seeds.clone().map(move |seed| of_seed(scenario, seed))
+    };
+    scenarios.iter().flat_map(of_scenario).collect()
 }
 
 fn progress_bar(runs: u64) -> ProgressBar {

@@ -43,7 +43,7 @@ impl Spends {
                     for transaction in &tip.accepted {
                         self.on_accepted(*transaction, tip.id, store, coverage);
                     }
-                    let merged = store.dag().mergeset(tip.id).map(|merged| store.block(merged).transactions.len());
+                    let merged = store.dag().mergeset(tip.id).map(|merged| store.transactions_of(merged).len());
                     let offered: usize = merged.map(|with_coinbase| with_coinbase.saturating_sub(1)).sum();
                     // One coinbase is accepted, the selected parent's.
                     if offered + 1 > tip.accepted.len() {
@@ -79,14 +79,14 @@ impl Spends {
     fn look_at_left_out(&self, block: BlockId, store: &BlockStore, coverage: &mut Coverage) {
         let dag = store.dag();
         for merged in dag.mergeset(block) {
-            for transaction in &store.block(merged).transactions {
+            for transaction in store.transactions_of(merged) {
                 // A coinbase has none.
-                let inputs = store.acceptance().inputs(*transaction);
+                let inputs = store.acceptance().inputs(transaction);
                 let spends = inputs.iter().filter_map(|input| self.last.get(input));
                 // A spend of a removed branch leaves nothing out.
                 let mut holding = spends.filter(|spend| dag.is_chain_ancestor(spend.in_block, block));
-                match holding.find(|spend| spend.by != *transaction || spend.in_block != block) {
-                    Some(spend) if spend.by == *transaction => coverage.hit(Point::RepeatLeftOut),
+                match holding.find(|spend| spend.by != transaction || spend.in_block != block) {
+                    Some(spend) if spend.by == transaction => coverage.hit(Point::RepeatLeftOut),
                     Some(_) => coverage.hit(Point::DoubleSpendLeftOut),
                     None => {}
                 }

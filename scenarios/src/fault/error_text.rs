@@ -44,7 +44,7 @@ impl FaultKind for ErrorText {
     }
 
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
-        let MessageKind::Reply { id, operation } = message.kind else { return MessageFate::Pass };
+        let MessageKind::Reply { id, operation: Some(operation) } = message.kind else { return MessageFate::Pass };
         let bytes = encode::remote_error(id, operation, &self.text);
         MessageFate::Replace(vec![Parcel { after: Duration::ZERO, bytes }])
     }

@@ -3,8 +3,8 @@
 //! A checker that asked the simulator what is true would agree with every mistake of the simulator. This room takes
 //! from the shared store only what stands in the blocks: parents, blue score and blue work of headers, the transactions
 //! in each block, their inputs and outputs. It searches pasts instead of asking for reachability, and keeps a set of
-//! unspent outputs instead of asking which block accepts a spender. Of the DAG it uses the names alone: hash to id and
-//! back.
+//! unspent outputs instead of asking which block accepts a spender. Of the DAG it uses the names, hash to
+//! id and back, and the fields that it keeps for the headers.
 //!
 //! Two things are taken on trust. Blue score and blue work are those of the headers: `dagstorm verify ghostdag`
 //! compares the code that computes them with blocks of the reference. Which blocks a node knows is the node's own word.
@@ -15,7 +15,8 @@
 //! | [`selected_parent`] | the block below, on the selected chain |
 //! | [`fork`] | where two selected chains part |
 //! | [`outcome`] | how a bridge must end |
-//! | [`heaviest_known`] | the sink that a node should have |
+//! | [`heaviest_known`] | the heaviest block of a node |
+//! | [`heaviest_allowed`] | the sink that a node should have: it keeps what is final |
 //!
 //! # Panics
 //! Ids must come from the store that they are used with; block and node numbers from elsewhere panic.
@@ -45,6 +46,35 @@ pub fn heaviest_known(network: &Network, node: usize) -> BlockId {
     known.max_by_key(|&block| weight(store, block)).unwrap_or(BlockId::GENESIS)
 }
 
+/// The heaviest of the blocks that the node knows and whose selected chain has the node's finality point: its sink. The
+/// finality point is the highest chain block that is `finality_depth` below the sink `held`, the node's own word; what counts
+/// is that nothing heavier is left aside without that reason.
+///
+/// Source: `kaspa-consensus`, `BlockDepthManager::calc_finality_point` and `VirtualStateProcessor::sink_search_algorithm`. There
+/// the depth is counted from the virtual block, which is one or a few above the sink.
+pub fn heaviest_allowed(network: &Network, node: usize, held: BlockId, finality_depth: u64) -> BlockId {
+    let heaviest = heaviest_known(network, node);
+    if heaviest == held {
+        return held;
+    }
+    let (store, view) = (network.store(), network.node(node));
+    let sink_score = blue_score(store, held);
+    let mut finality_point = held;
+    while sink_score - blue_score(store, finality_point) < finality_depth
+        && let Some(parent) = selected_parent(store, finality_point)
+    {
+        finality_point = parent;
+    }
+    // Parents come before their children in the order of ids.
+    let mut is_above = vec![false; store.block_count()];
+    is_above[finality_point.index()] = true;
+    for block in all_blocks(store).skip(finality_point.index() + 1) {
+        is_above[block.index()] = selected_parent(store, block).is_some_and(|parent| is_above[parent.index()]);
+    }
+    let allowed = all_blocks(store).filter(|&block| is_above[block.index()] && view.knows(block));
+    allowed.max_by_key(|&block| weight(store, block)).unwrap_or(held)
+}
+
 /// The highest block that is on the selected chains of both. Costs a step for each block between it and `a` or `b`.
 pub fn fork(store: &BlockStore, a: BlockId, b: BlockId) -> BlockId {
     let (mut a, mut b) = (a, b);
@@ -61,18 +91,16 @@ pub fn fork(store: &BlockStore, a: BlockId, b: BlockId) -> BlockId {
 ///
 /// Source: `kaspa-consensus`, `processes::ghostdag::ordering::SortableBlock`.
 fn weight(store: &BlockStore, block: BlockId) -> (Uint192, Hash) {
-    let header = &store.block(block).header;
-    (header.blue_work, header.hash)
+    (store.dag().blue_work(block), store.dag().hash(block))
 }
 
 fn blue_score(store: &BlockStore, block: BlockId) -> u64 {
-    store.block(block).header.blue_score
+    store.dag().blue_score(block)
 }
 
 /// The parents of level 0, as the header names them.
 fn parents(store: &BlockStore, block: BlockId) -> impl Iterator<Item = BlockId> + '_ {
-    let hashes = store.block(block).header.direct_parents().iter();
-    hashes.map(|hash| store.dag().id(hash).expect("the store refuses a block before its parents"))
+    store.dag().parents(block).iter().copied()
 }
 
 fn all_blocks(store: &BlockStore) -> impl Iterator<Item = BlockId> + use<> {

@@ -9,7 +9,7 @@ use std::{fmt, time::Duration};
 use bridge::{FatalError, RejectReason};
 use sim::{block_store::BlockStore, dag::BlockId, network::Network, world::SinkMoved};
 
-use super::{heaviest_known, selected_parent};
+use super::{heaviest_allowed, selected_parent};
 use crate::plan::{Plan, SIMULATED_NETWORK};
 
 /// Round trips after which a bridge that nothing disturbs has what its node has: connection, handshake, who the node is,
@@ -92,7 +92,10 @@ impl Rest {
     /// `was_disturbed` tells whether a fault struck the bridge.
     pub fn new(plan: &Plan, bridge: usize, network: &Network, sinks: &[SinkMoved], was_disturbed: bool) -> Self {
         let planned = &plan.bridges[bridge];
-        let sink = heaviest_known(network, planned.nodes[0] as usize);
+        let mut held = sinks.iter().rev().filter(|moved| moved.node == planned.nodes[0]).map(|moved| moved.sink);
+        let held = held.next().unwrap_or(BlockId::GENESIS);
+        let finality_depth = plan.parameters.finality_depth;
+        let sink = heaviest_allowed(network, planned.nodes[0] as usize, held, finality_depth);
         if planned.network != SIMULATED_NETWORK {
             let expected = Expected::Ends(End::WrongNetwork);
             return Self { sink, expected, finality_conflicts: 0, deepest_lost_branch: 0 };
@@ -200,7 +203,7 @@ impl Branches {
                 Base::OnChain | Base::Unknown => Base::Off(block),
             };
         }
-        let blue_score = |block: BlockId| store.block(block).header.blue_score;
+        let blue_score = |block: BlockId| store.dag().blue_score(block);
         match self.base[tip.index()] {
             Base::Off(base) => Some(blue_score(tip) - blue_score(base)),
             Base::OnChain | Base::Unknown => None,

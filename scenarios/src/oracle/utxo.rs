@@ -43,7 +43,7 @@ impl UtxoSet {
     pub(super) fn learn(&mut self, store: &BlockStore) {
         // The store numbers transactions in 32 bits.
         let new = (self.learned as u32..store.transaction_count() as u32).map(TransactionIndex);
-        self.known_ids.extend(new.map(|index| store.transaction(index).transaction.id()));
+        self.known_ids.extend(new.map(|index| store.transaction_id(index)));
         self.learned = store.transaction_count();
     }
 

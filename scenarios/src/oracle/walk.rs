@@ -137,13 +137,13 @@ impl Walk {
         let merged = &mut self.past_order[past_before..];
         merged.sort_unstable_by_key(|&merged| weight(store, merged));
 
-        let offered = merged.iter().map(|&merged| store.block(merged).transactions.len()).sum::<usize>();
-        let mut accepted = Vec::with_capacity(offered + store.block(parent).transactions.len());
-        accepted.extend(store.block(parent).transactions.first());
+        let offered = merged.iter().map(|&merged| store.transactions_of(merged).len()).sum::<usize>();
+        let mut accepted = Vec::with_capacity(offered + store.transactions_of(parent).len());
+        accepted.extend(store.transactions_of(parent).next());
         for &merged in std::iter::once(&parent).chain(&*merged) {
             // The coinbase comes first in every block.
-            for &transaction in store.block(merged).transactions.iter().skip(1) {
-                if self.utxo.accept(&store.transaction(transaction).transaction) {
+            for transaction in store.transactions_of(merged).skip(1) {
+                if self.utxo.accept(&store.transaction(transaction)) {
                     accepted.push(transaction);
                 }
             }
@@ -219,7 +219,7 @@ mod tests {
 
     use sim::{
         gossip::{Cut, Heal},
-        network::{Network, NetworkConfig},
+        network::{History, Network, NetworkConfig},
         params::ParameterSet,
         workload::WorkloadConfig,
     };
@@ -239,6 +239,9 @@ mod tests {
                 ..WorkloadConfig::mixed(3_000, 12)
             },
             cuts: vec![Cut { at: Duration::from_secs(5), side: vec![0, 1], heal: Heal::At(Duration::from_secs(60)) }],
+            links: Vec::new(),
+            outages: Vec::new(),
+            history: History::Kept,
             mining_until: Duration::from_secs(20),
         };
         let mut network = Network::new(config).expect("the configuration is valid");

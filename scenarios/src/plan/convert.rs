@@ -4,13 +4,16 @@ use std::{collections::BTreeSet, sync::mpsc::Sender, time::Duration};
 
 use bridge::{Config, StartAt, follower::Follower, wire::Network as NetworkName};
 use sim::{
-    gossip::{Cut, Heal},
-    network::{Network, NetworkConfig},
+    gossip::{Cut, Heal, Latency, Link},
+    network::{History, Network, NetworkConfig, Outage, OutageKind},
     trace::Entry,
     world::{WorldConfig, host::node_url},
 };
 
-use super::{Plan, PlanError, PlannedBridge, PlannedConsumer, PlannedCut, PlannedHeal, SIMULATED_NETWORK};
+use super::{
+    Plan, PlanError, PlannedBridge, PlannedConsumer, PlannedCut, PlannedHeal, PlannedLatency, PlannedLink,
+    PlannedOutage, PlannedOutageKind, SIMULATED_NETWORK,
+};
 use crate::scenario::Scenario;
 
 impl Plan {
@@ -99,6 +102,9 @@ impl Plan {
             mean_delay: Duration::from_millis(self.topology.mean_delay_ms),
             workload: self.workload.clone(),
             cuts: self.topology.cuts.iter().map(cut).collect(),
+            links: self.topology.links.iter().map(link).collect(),
+            outages: self.topology.outages.iter().map(outage).collect(),
+            history: History::Kept,
             mining_until: self.storm(),
         }
     }
@@ -132,6 +138,37 @@ fn cut(planned: &PlannedCut) -> Cut {
             PlannedHeal::AtMs(at_ms) => Heal::At(Duration::from_millis(at_ms)),
             PlannedHeal::WhenChainGrew { node, chain_blocks } => {
                 Heal::WhenChainGrew { node: node as usize, chain_blocks }
+            }
+        },
+    }
+}
+
+fn link(planned: &PlannedLink) -> Link {
+    let nodes = |numbers: &[u32]| numbers.iter().map(|node| *node as usize).collect();
+    let ms = Duration::from_millis;
+    Link {
+        between: nodes(&planned.between),
+        and: nodes(&planned.and),
+        latency: match planned.latency {
+            PlannedLatency::ConstantMs(delay_ms) => Latency::Constant { delay: ms(delay_ms) },
+            PlannedLatency::MeanMs(mean_ms) => Latency::ShiftedExponential { mean: ms(mean_ms) },
+            PlannedLatency::Uniform { least_ms, most_ms } => {
+                Latency::Uniform { least: ms(least_ms), most: ms(most_ms) }
+            }
+        },
+    }
+}
+
+fn outage(planned: &PlannedOutage) -> Outage {
+    let ms = Duration::from_millis;
+    Outage {
+        node: planned.node as usize,
+        at: ms(planned.at_ms),
+        kind: match planned.kind {
+            PlannedOutageKind::BodiesLag { until_ms } => OutageKind::BodiesLag { until: ms(until_ms) },
+            PlannedOutageKind::Withholding { until_ms } => OutageKind::Withholding { until: ms(until_ms) },
+            PlannedOutageKind::Resync { from, transition_ms } => {
+                OutageKind::Resync { from: from as usize, transition: ms(transition_ms) }
             }
         },
     }

@@ -79,7 +79,7 @@ pub enum PlanError {
     /// A run of such a plan would not end while anybody waits.
     #[error("`{field}` is {value_ms}, it must be at most {most_ms}")]
     TooLong {
-        /// Where the time stands in the plan; bridges and cuts are numbered from 0.
+        /// Where the time stands in the plan; bridges, cuts, links and outages are numbered from 0.
         field: String,
         /// The time, in milliseconds.
         value_ms: u64,
@@ -104,8 +104,8 @@ pub enum PlanError {
 
 impl PlanError {
     pub(super) fn format(text: &str, error: &toml::de::Error) -> Self {
-        let line = line_at(text.as_bytes(), error.span().map_or(0, |span| span.start));
-        Self::Format { line, message: error.message().to_owned() }
+        let offset = error.span().map_or(0, |span| span.start);
+        Self::Format { line: line_at(text.as_bytes(), offset), message: message_at(text, offset, error.message()) }
     }
 }
 
@@ -131,7 +131,22 @@ pub enum PlanFileError {
     },
 }
 
+/// What is wrong at the byte at `offset`, with the name of the field if the message does not have it: of a wrong value the
+/// parser tells only what it is, and of a key that stands there twice not even that.
+pub(crate) fn message_at(text: &str, offset: usize, message: &str) -> String {
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
+    let before = before.rsplit('\n').next().unwrap_or(before);
+    let after = after.lines().next().unwrap_or(after);
+    let line = format!("{before}{after}");
+    let field = line.split_once('=').map_or("", |(field, _)| field.trim());
+    let is_of_line = before.contains('=') || !message.contains('`');
+    if !is_of_line || field.is_empty() || message.contains(field) {
+        return message.to_owned();
+    }
+    format!("`{field}`: {message}")
+}
+
 /// The line, from 1, of the byte at `offset`.
-pub(super) fn line_at(text: &[u8], offset: usize) -> usize {
+pub(crate) fn line_at(text: &[u8], offset: usize) -> usize {
     1 + text.iter().take(offset).filter(|byte| **byte == b'\n').count()
 }

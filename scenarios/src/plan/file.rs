@@ -1,6 +1,10 @@
 //! Plans in files. The only part of the plan that touches the machine; it is over before a run begins.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use super::{MOST_BYTES, Plan, PlanError, PlanFileError, error::line_at};
 
@@ -11,13 +15,16 @@ impl Plan {
     /// # Errors
     /// The file, and what is wrong with it.
     pub fn read(path: &Path) -> Result<Self, PlanFileError> {
-        let failed = |error| PlanFileError::Read { path: path.to_owned(), error };
-        let mut bytes = Vec::new();
-        // One byte more than is accepted shows that there is more.
-        let mut start = File::open(path).map_err(failed)?.take(MOST_BYTES as u64 + 1);
-        start.read_to_end(&mut bytes).map_err(failed)?;
+        let bytes = read_start(path).map_err(|error| PlanFileError::Read { path: path.to_owned(), error })?;
         parse_bytes(&bytes).map_err(|error| PlanFileError::Plan { path: path.to_owned(), error: Box::new(error) })
     }
+}
+
+/// The file's bytes, or, if it is too large, [`MOST_BYTES`] of them and one more, which shows that there is more.
+pub(crate) fn read_start(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn parse_bytes(bytes: &[u8]) -> Result<Plan, PlanError> {

@@ -1,10 +1,13 @@
 //! How long the times of a plan may be. Simulated time costs little where nothing happens, but the liveness bound grows with
 //! every one of these times, and a run lasts as long: with a week in a plan it would seem to hang.
 
-use super::{Plan, PlanError, PlannedBridge, PlannedCut, PlannedHeal};
+use super::{
+    Plan, PlanError, PlannedBridge, PlannedCut, PlannedHeal, PlannedLatency, PlannedLink, PlannedOutage,
+    PlannedOutageKind,
+};
 
-/// Longest mean delay, latency and interval of a bridge, and longest time from the end of the storm to the start or the end of a
-/// cut, in milliseconds: an hour.
+/// Longest delay, latency, transition and interval of a bridge, and longest time from the end of the storm to the start or the
+/// end of a cut or outage, in milliseconds: an hour.
 pub const LONGEST_MS: u64 = 3_600_000;
 
 impl Plan {
@@ -17,6 +20,10 @@ impl Plan {
         for (number, cut) in self.topology.cuts.iter().enumerate() {
             check_cut(number, cut, latest_ms)?;
         }
+        self.topology.links.iter().enumerate().try_for_each(|(number, link)| check_link(number, link))?;
+        for (number, outage) in self.topology.outages.iter().enumerate() {
+            check_outage(number, outage, latest_ms)?;
+        }
         self.bridges.iter().enumerate().try_for_each(|(number, bridge)| check_bridge(number, bridge))
     }
 }
@@ -28,6 +35,25 @@ fn check_cut(number: usize, cut: &PlannedCut, latest_ms: u64) -> Result<(), Plan
         // Healed at the end of the storm at the latest.
         PlannedHeal::WhenChainGrew { .. } => Ok(()),
     }
+}
+
+fn check_link(number: usize, link: &PlannedLink) -> Result<(), PlanError> {
+    let (field, longest_ms) = match link.latency {
+        PlannedLatency::ConstantMs(delay_ms) => ("constant_ms", delay_ms),
+        PlannedLatency::MeanMs(mean_ms) => ("mean_ms", mean_ms),
+        PlannedLatency::Uniform { most_ms, .. } => ("uniform.most_ms", most_ms),
+    };
+    at_most(format!("topology.links[{number}].latency.{field}"), longest_ms, LONGEST_MS)
+}
+
+fn check_outage(number: usize, outage: &PlannedOutage, latest_ms: u64) -> Result<(), PlanError> {
+    at_most(format!("topology.outages[{number}].at_ms"), outage.at_ms, latest_ms)?;
+    let (field, value_ms, most_ms) = match outage.kind {
+        PlannedOutageKind::BodiesLag { until_ms } => ("bodies_lag.until_ms", until_ms, latest_ms),
+        PlannedOutageKind::Withholding { until_ms } => ("withholding.until_ms", until_ms, latest_ms),
+        PlannedOutageKind::Resync { transition_ms, .. } => ("resync.transition_ms", transition_ms, LONGEST_MS),
+    };
+    at_most(format!("topology.outages[{number}].kind.{field}"), value_ms, most_ms)
 }
 
 fn check_bridge(number: usize, bridge: &PlannedBridge) -> Result<(), PlanError> {

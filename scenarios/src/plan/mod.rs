@@ -5,8 +5,8 @@
 //! block 120 on".
 
 mod convert;
-mod error;
-mod file;
+pub(crate) mod error;
+pub(crate) mod file;
 mod limits;
 
 use kaspa_hashes::Hash;
@@ -64,6 +64,12 @@ pub struct Topology {
     /// When the network is divided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cuts: Vec<PlannedCut>,
+    /// Where blocks take another time than the mean delay says; the last link that joins two nodes counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<PlannedLink>,
+    /// What happens to single nodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<PlannedOutage>,
 }
 
 /// A time during which two groups of nodes do not hear from each other.
@@ -90,6 +96,70 @@ pub enum PlannedHeal {
         node: u32,
         /// Chain blocks above the fork.
         chain_blocks: u64,
+    },
+}
+
+/// Two groups of nodes between which blocks take another time than elsewhere, in both directions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedLink {
+    /// One group.
+    pub between: Vec<u32>,
+    /// The other, which may be the same.
+    pub and: Vec<u32>,
+    /// How long blocks take.
+    pub latency: PlannedLatency,
+}
+
+/// How long blocks take over a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum PlannedLatency {
+    /// Always so long.
+    ConstantMs(u64),
+    /// So long in the mean, half of it always.
+    MeanMs(u64),
+    /// All times from the least to the most are equally likely.
+    Uniform {
+        /// The least.
+        least_ms: u64,
+        /// The most.
+        most_ms: u64,
+    },
+}
+
+/// Something that happens to one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedOutage {
+    /// The node.
+    pub node: u32,
+    /// When it begins.
+    pub at_ms: u64,
+    /// What happens.
+    pub kind: PlannedOutageKind,
+}
+
+/// What happens to a node; see [`sim::network::OutageKind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum PlannedOutageKind {
+    /// It gets headers and no bodies for a while.
+    BodiesLag {
+        /// When the bodies come.
+        until_ms: u64,
+    },
+    /// It keeps the blocks that it finds for a while.
+    Withholding {
+        /// When it sends them.
+        until_ms: u64,
+    },
+    /// Its data is replaced by what another node has.
+    Resync {
+        /// The other node.
+        from: u32,
+        /// How long it is transitional if it is reset to the other's pruning point.
+        transition_ms: u64,
     },
 }
 

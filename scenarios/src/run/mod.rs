@@ -94,13 +94,13 @@ async fn simulate(executor: Executor, plan: Plan, trace_to: Option<Sender<Entry>
     let start = |(number, tap)| Follower::start(&world, &plan, number, tap, &first_failure);
     let followers: Vec<Follower> = taps.into_iter().enumerate().map(start).collect();
     let ended = drive(&executor, &world, &followers, &plan, &struck, &first_failure).await;
-    let (figures, coverage) = (figures(&world, &followers, &struck), coverage(&followers));
+    let (figures, coverage) = (figures(&world, &followers, &plan, &struck), coverage(&followers));
     let verdict = match (ended, plan.scenario()) {
         (Err(failure), _) => match failure.breach {
             Breach::Safety => Verdict::Safety(failure),
             Breach::Liveness => Verdict::Liveness(failure),
         },
-        (Ok(()), Ok(scenario)) => match scenario.missed_gates(&figures) {
+        (Ok(()), Ok(scenario)) => match scenario.missed_gates(&plan, &figures) {
             missed if missed.is_empty() => Verdict::Pass,
             missed => Verdict::Vacuous(missed),
         },
@@ -141,7 +141,7 @@ async fn drive(
     })
 }
 
-fn figures(world: &World, followers: &[Follower], struck: &RefCell<Vec<Struck>>) -> Figures {
+fn figures(world: &World, followers: &[Follower], plan: &Plan, struck: &RefCell<Vec<Struck>>) -> Figures {
     let struck = struck.borrow();
     let lost_replies = struck.iter().filter(|fault| fault.bridge == 0 && fault.loses_reply).count() as u64;
     let first = followers[0].state();
@@ -163,7 +163,15 @@ fn figures(world: &World, followers: &[Follower], struck: &RefCell<Vec<Struck>>)
         finality_conflicts: first.rest().map_or(0, |rest| rest.finality_conflicts),
         deepest_lost_branch: first.rest().map_or(0, |rest| rest.deepest_lost_branch),
         ended: followers.iter().filter(|follower| follower.state().replica().ended).count() as u64,
+        requested_reorg_depth: requested_reorg_depth(world, plan),
     }
+}
+
+fn requested_reorg_depth(world: &World, plan: &Plan) -> Option<u64> {
+    let cut = plan.scenario().ok()?.requested_cut()?;
+    // A plan from a file may have no cut.
+    plan.topology.cuts.get(cut)?;
+    world.network().reorg_of_cut(cut)
 }
 
 fn coverage(followers: &[Follower]) -> Coverage {

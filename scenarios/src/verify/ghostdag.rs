@@ -9,7 +9,7 @@ use std::fmt;
 use kaspa_hashes::Hash;
 use kaspa_math::Uint192;
 use serde::{Deserialize, Deserializer, de};
-use sim::dag::{BlockId, Dag, DagError, GhostdagParams};
+use sim::dag::{BlockId, Dag, DagError, GhostdagParams, Limits};
 use thiserror::Error;
 
 /// Largest accepted file in bytes.
@@ -150,6 +150,7 @@ pub fn verify_ghostdag(bytes: &[u8]) -> Result<GhostdagReport, VerifyError> {
         k: vectors.meta.k,
         difficulty_window_size: u64::MAX,
         genesis_daa_score: vectors.meta.genesis.daa_score,
+        limits: Limits::NONE,
     };
     let genesis = &vectors.meta.genesis;
     let in_block = |block: usize| move |source: DagError| VerifyError::Block { block, source };

@@ -15,7 +15,7 @@ use scenarios::{
 use sim::{
     dag::BlockId,
     gossip::{Cut, Heal},
-    network::{Network, NetworkConfig},
+    network::{History, Network, NetworkConfig},
     params::ParameterSet,
     workload::WorkloadConfig,
     world::{ChainAnswer, Counters},
@@ -167,6 +167,9 @@ pub fn halves(workload: WorkloadConfig) -> Halves {
         mean_delay: Duration::from_millis(500),
         workload,
         cuts: vec![Cut { at: Duration::from_secs(5), side: vec![0, 1], heal: Heal::At(Duration::from_secs(100)) }],
+        links: Vec::new(),
+        outages: Vec::new(),
+        history: History::Kept,
         mining_until: Duration::from_secs(80),
     };
     let mut network = Network::new(config).expect("the configuration is valid");

@@ -57,12 +57,12 @@ impl SpendCounts {
         let now = &walk.tip().accepted;
         for merged in store.dag().mergeset(walk.tip().id) {
             // The coinbase comes first in every block.
-            for transaction in store.block(merged).transactions.iter().skip(1) {
-                if now.contains(transaction) {
+            for transaction in store.transactions_of(merged).skip(1) {
+                if now.contains(&transaction) {
                     continue;
                 }
-                let is_repeat = accepted.contains(transaction);
-                let has_rival = || accepted.iter().any(|accepted| share_input(store, *accepted, *transaction));
+                let is_repeat = accepted.contains(&transaction);
+                let has_rival = || accepted.iter().any(|accepted| share_input(store, *accepted, transaction));
                 self.repeats_left_out += u64::from(is_repeat);
                 self.rivals_left_out += u64::from(!is_repeat && has_rival());
             }
@@ -71,8 +71,8 @@ impl SpendCounts {
 }
 
 fn share_input(store: &BlockStore, a: TransactionIndex, b: TransactionIndex) -> bool {
-    let inputs = |of| store.transaction(of).transaction.inputs.iter();
-    inputs(a).any(|a| inputs(b).any(|b| a.previous_outpoint == b.previous_outpoint))
+    let (a, b) = (store.transaction(a), store.transaction(b));
+    a.inputs.iter().any(|a| b.inputs.iter().any(|b| a.previous_outpoint == b.previous_outpoint))
 }
 
 impl Halves {

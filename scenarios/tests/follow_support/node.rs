@@ -11,7 +11,7 @@ use bridge::wire::Request;
 use futures_util::{SinkExt, StreamExt};
 use scenarios::{plan::Plan, scenario::Scenario};
 use sim::{
-    network::{Network, StepKind},
+    network::Network,
     node::{Answer, Subscriptions},
 };
 use tokio::{
@@ -112,12 +112,7 @@ impl Node {
         let State { network, subscriptions, .. } = &mut *state;
         (0..events).all(|_| {
             let Some(step) = network.step().expect("the L1 has room for its blocks") else { return false };
-            let change = match &step.what {
-                StepKind::BlockMined { node: NODE, change, .. } => Some(change),
-                StepKind::BlockArrived { node: NODE, change, .. } => change.as_ref(),
-                _ => None,
-            };
-            if let Some(change) = change {
+            if let Some((NODE, change)) = &step.resolved {
                 for frame in network.notifications(NODE, change, subscriptions) {
                     // Without a connection nobody listens.
                     let _ = self.notifications.send(frame);
@@ -145,17 +140,17 @@ impl Node {
         let store = state.network.store();
         let chain = state.network.node(NODE).chain().iter().skip(1);
         let blocks = chain.map(|&id| {
-            let block = store.block(id);
-            let accepted = block.accepted.iter().map(|accepted| {
-                let transaction = &store.transaction(accepted.transaction).transaction;
+            let header = store.header(id);
+            let accepted = store.accepted_by(id).map(|accepted| {
+                let transaction = store.transaction(accepted.transaction);
                 let subnetwork: &[u8] = transaction.subnetwork_id.as_ref();
                 (transaction.id().to_string(), hex::encode(subnetwork), hex::encode(&transaction.payload))
             });
             TrueBlock {
-                hash: block.header.hash.to_string(),
-                blue_score: block.header.blue_score,
-                daa_score: block.header.daa_score,
-                timestamp_ms: block.header.timestamp,
+                hash: header.hash.to_string(),
+                blue_score: header.blue_score,
+                daa_score: header.daa_score,
+                timestamp_ms: header.timestamp,
                 accepted: accepted.collect(),
             }
         });

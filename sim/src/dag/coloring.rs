@@ -25,6 +25,8 @@ pub(super) struct Coloring {
     sizes: KnownSizes,
     own_affected: Vec<usize>,
     window_affected: Vec<usize>,
+    /// Whether a block that `result` depends on was dropped.
+    reaches_dropped: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -62,13 +64,15 @@ impl Coloring {
             sizes: KnownSizes::default(),
             own_affected: Vec::new(),
             window_affected: Vec::new(),
+            reaches_dropped: false,
         }
     }
 
     /// Computes `result` and `clock` for a block with these parents.
     ///
     /// # Errors
-    /// The parents are none, unknown, repeated, or one is in the past of another.
+    /// The parents are none, unknown, dropped, repeated, or one is in the past of another; or the mergeset or the blue
+    /// window reaches dropped blocks.
     pub(super) fn run(&mut self, store: &Store, params: &GhostdagParams, parents: &[BlockId]) -> Result<(), DagError> {
         let selected_parent = select_parent(store, parents)?;
         store.lanes.merge(parents, &mut self.clock);
@@ -81,8 +85,16 @@ impl Coloring {
                 None => self.result.reds.push(block),
             }
         }
+        if self.reaches_dropped {
+            return Err(DagError::ReachesDropped { first: store.first() });
+        }
         self.finish(store, params);
         Ok(())
+    }
+
+    /// Gives back working memory that the store has outgrown downwards.
+    pub(super) fn release(&mut self) {
+        self.sizes = KnownSizes::default();
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -99,7 +111,8 @@ impl Coloring {
         self.own.clear();
         self.window.clear();
         self.segments.clear();
-        self.sizes.forget(store.len());
+        self.reaches_dropped = false;
+        self.sizes.forget(store.base(), store.len());
         self.own_affected.clear();
         self.window_affected.clear();
         self.add_blue(store, selected_parent, 0);
@@ -109,9 +122,16 @@ impl Coloring {
     fn collect_candidates(&mut self, store: &Store) {
         let candidates = &mut self.candidates;
         candidates.clear();
-        store.lanes.for_each_beyond(&self.clock, self.result.selected_parent, |block| {
-            candidates.push(Candidate { blue_work: store.blue_work(block), block });
+        let first = store.first();
+        let mut all_are_retained = true;
+        let all_are_held = store.lanes.for_each_beyond(&self.clock, self.result.selected_parent, |block| {
+            if block >= first {
+                candidates.push(Candidate { blue_work: store.blue_work(block), block });
+            } else {
+                all_are_retained = false;
+            }
         });
+        self.reaches_dropped |= !(all_are_held && all_are_retained);
         candidates.sort_unstable_by(|a, b| {
             a.blue_work.cmp(&b.blue_work).then_with(|| store.hash(a.block).cmp(&store.hash(b.block)))
         });
@@ -129,7 +149,7 @@ impl Coloring {
         let row = store.lanes.row(candidate);
         let mut size = scan(&self.own, 0..self.own.len(), row, k, 0, &mut self.own_affected)?;
         let mut start = 0;
-        // Every past ends at genesis, so some chain block is in the candidate's past. Blues that this chain block or a
+        // Every past ends at genesis, so some chain block is in the candidate's past, unless it was dropped. Blues that this chain block or a
         // lower one merged are in the candidate's past as well.
         for depth in 0.. {
             if depth == self.segments.len() && !self.load_next_segment(store, row) {
@@ -145,7 +165,8 @@ impl Coloring {
         Some(size)
     }
 
-    /// Lays out the blues of the next lower chain block, unless that block is in the past of the block with clock `row`.
+    /// Lays out the blues of the next lower chain block, unless that block is in the past of the block with clock `row`, or
+    /// was dropped.
     fn load_next_segment(&mut self, store: &Store, row: &[u32]) -> bool {
         let chain_block = match self.segments.last() {
             None => self.result.selected_parent,
@@ -154,6 +175,11 @@ impl Coloring {
                 None => return false,
             },
         };
+        let first = store.first();
+        // A dropped one is a blue of the chain block above it, and was noticed there.
+        if chain_block < first {
+            return false;
+        }
         if store.lanes.position(chain_block).is_within(row) {
             return false;
         }
@@ -163,6 +189,10 @@ impl Coloring {
             self.sizes.learn(entry);
         }
         for &block in store.blues(chain_block) {
+            if block < first {
+                self.reaches_dropped = true;
+                continue;
+            }
             let peer =
                 Peer { position: store.lanes.position(block), block, size: self.sizes.get(block), changed: false };
             self.window.push(peer);
@@ -197,11 +227,14 @@ impl Coloring {
     }
 }
 
-/// The parent with the largest (blue work, hash), after checking that the parents are known and an antichain.
+/// The parent with the largest (blue work, hash), after checking that the parents are known, retained and an antichain.
 fn select_parent(store: &Store, parents: &[BlockId]) -> Result<BlockId, DagError> {
     let (&first, others) = parents.split_first().ok_or(DagError::NoParents)?;
     if let Some(&parent) = parents.iter().find(|parent| parent.index() >= store.len()) {
         return Err(DagError::UnknownParent { parent, len: store.len() });
+    }
+    if let Some(&parent) = parents.iter().find(|parent| **parent < store.first()) {
+        return Err(DagError::DroppedParent { parent, first: store.first() });
     }
     let mut selected_parent = first;
     for (index, &parent) in others.iter().enumerate() {
@@ -272,6 +305,7 @@ fn daa_increase(store: &Store, params: &GhostdagParams, result: &Ghostdag) -> u6
 /// forgetting all costs nothing.
 #[derive(Clone, Default)]
 struct KnownSizes {
+    base: BlockId,
     epoch: u32,
     entries: Vec<KnownSize>,
 }
@@ -283,9 +317,10 @@ struct KnownSize {
 }
 
 impl KnownSizes {
-    /// Forgets all and makes room for `len` blocks.
-    fn forget(&mut self, len: usize) {
-        self.entries.resize(len, KnownSize::default());
+    /// Forgets all and makes room for the blocks from `base` to below `len`.
+    fn forget(&mut self, base: BlockId, len: usize) {
+        self.base = base;
+        self.entries.resize(len - base.index(), KnownSize::default());
         if self.epoch == u32::MAX {
             self.entries.fill(KnownSize::default());
             self.epoch = 0;
@@ -293,17 +328,19 @@ impl KnownSizes {
         self.epoch += 1;
     }
 
+    /// Takes a size, unless the block was dropped.
     #[inline]
     fn learn(&mut self, entry: &AnticoneSize) {
-        let known = &mut self.entries[entry.block.index()];
-        if known.epoch != self.epoch {
+        if let Some(known) = self.entries.get_mut(entry.block.offset_from(self.base))
+            && known.epoch != self.epoch
+        {
             *known = KnownSize { epoch: self.epoch, size: entry.size };
         }
     }
 
     #[inline]
     fn get(&self, block: BlockId) -> u16 {
-        let known = self.entries[block.index()];
+        let known = self.entries[block.offset_from(self.base)];
         debug_assert_eq!(known.epoch, self.epoch, "a chain block's blues have known sizes");
         known.size
     }

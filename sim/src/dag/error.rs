@@ -20,6 +20,46 @@ pub enum DagError {
         /// Number of blocks in the DAG.
         len: usize,
     },
+    /// The parent is no longer in the DAG.
+    #[error("parent {parent} was dropped: the lowest retained block is {first}")]
+    DroppedParent {
+        /// The dropped parent.
+        parent: BlockId,
+        /// The lowest retained block.
+        first: BlockId,
+    },
+    /// The block would need blocks that were dropped: for its mergeset, blue window or merge depth root.
+    #[error("mergeset, blue window or merge depth root reach blocks that were dropped, below block {first}")]
+    ReachesDropped {
+        /// The lowest retained block.
+        first: BlockId,
+    },
+    /// More parents than the parameters allow.
+    #[error("the block has {parents} parents, the limit is {limit}")]
+    TooManyParents {
+        /// Number of parents.
+        parents: usize,
+        /// [`super::Limits::max_block_parents`].
+        limit: usize,
+    },
+    /// A larger mergeset than the parameters allow.
+    #[error("the mergeset holds {size} blocks, the selected parent included, the limit is {limit}")]
+    MergesetTooLarge {
+        /// Number of mergeset blocks, the selected parent included.
+        size: usize,
+        /// [`super::Limits::mergeset_size_limit`].
+        limit: usize,
+    },
+    /// Bounded merge depth forbids to merge a red block.
+    #[error(
+        "red block {red} does not have the merge depth root of merge depth {merge_depth} in its past, and no blue excuses it"
+    )]
+    MergeDepthViolated {
+        /// The first red block that must not be merged.
+        red: BlockId,
+        /// [`super::Limits::merge_depth`].
+        merge_depth: u64,
+    },
     /// The same parent is listed twice.
     #[error("parent {parent} is listed twice")]
     DuplicateParent {

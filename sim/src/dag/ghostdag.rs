@@ -18,6 +18,31 @@ pub struct GhostdagParams {
     pub difficulty_window_size: u64,
     /// DAA score of genesis: 0 except on mainnet, which continues an older chain.
     pub genesis_daa_score: u64,
+    /// What makes a block invalid. A preview is not subject to it.
+    pub limits: Limits,
+}
+
+/// Bounds on what a valid block may merge. GHOSTDAG itself does not depend on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest number of parents.
+    ///
+    /// Source: `kaspa-consensus-core`, `config::params::Params::max_block_parents`.
+    pub max_block_parents: usize,
+    /// Largest mergeset, the selected parent included.
+    ///
+    /// Source: `kaspa-consensus-core`, `config::params::Params::mergeset_size_limit`.
+    pub mergeset_size_limit: usize,
+    /// Blue score below a block at which its merge depth root stands; see [`super::Dag::bounded_merge_violations`].
+    ///
+    /// Source: `kaspa-consensus-core`, `config::params::Params::merge_depth`.
+    pub merge_depth: u64,
+}
+
+impl Limits {
+    /// No limit at all.
+    pub const NONE: Self =
+        Self { max_block_parents: usize::MAX, mergeset_size_limit: usize::MAX, merge_depth: u64::MAX };
 }
 
 /// What GHOSTDAG says of a block, inserted or not: a function of the block's past alone.

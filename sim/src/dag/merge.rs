@@ -23,7 +23,8 @@ pub(super) fn mergeset_size_within(
     let mut queue: VecDeque<BlockId> = store.parents(candidate).iter().copied().collect();
     let mut seen: FxHashSet<BlockId> = queue.iter().copied().collect();
     while let Some(current) = queue.pop_front() {
-        if parents.iter().any(|&parent| store.lanes.is_ancestor(current, parent)) {
+        // A dropped block can only be in the past of the parents: else the candidate could not be merged.
+        if current < store.first() || parents.iter().any(|&parent| store.lanes.is_ancestor(current, parent)) {
             continue;
         }
         counted += 1;
@@ -32,5 +33,5 @@ pub(super) fn mergeset_size_within(
         }
         queue.extend(store.parents(current).iter().copied().filter(|&parent| seen.insert(parent)));
     }
-    Ok(counted)
+    Ok(size)
 }

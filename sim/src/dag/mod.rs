@@ -9,18 +9,23 @@
 //!   chains cost O(log n) (jump pointers).
 //! - Ids are given out in order of insertion, which is topological: a block's past has lower ids. Id 0 is genesis.
 //!
-//! Parent and mergeset limits, difficulty adjustment, finality, merge depth and pruning belong to a node's view and are
-//! not checked here.
+//! - [`Limits`] make a block invalid: too many parents, too large a mergeset, bounded merge depth.
+//! - [`Dag::drop_below`] forgets old blocks. Answers about the others stay the same.
+//!
+//! Difficulty adjustment, finality and pruning belong to a node's view and are not checked here.
 //!
 //! # Panics
-//! Methods that take a [`BlockId`] panic if this DAG never gave it out, unless their documentation says otherwise. Ids
-//! come from a `Dag`, never from outside.
+//! Methods that take a [`BlockId`] panic if this DAG never gave it out or dropped it, unless their documentation says
+//! otherwise (a dropped one whose memory is not given back yet is noticed with debug assertions alone, else answered as
+//! before). Ids come from a `Dag`, never from outside.
 
 mod chain;
 mod coloring;
+mod dropping;
 mod error;
 mod ghostdag;
 mod lanes;
+mod limits;
 mod merge;
 mod mergeset;
 mod store;
@@ -35,12 +40,12 @@ use coloring::Coloring;
 use store::Store;
 
 pub use error::DagError;
-pub use ghostdag::{Ghostdag, GhostdagParams};
+pub use ghostdag::{Ghostdag, GhostdagParams, Limits};
 pub use mergeset::Mergeset;
 pub use work::block_work;
 
 /// A block of a [`Dag`]: its number in order of insertion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockId(pub u32);
 
 impl BlockId {
@@ -51,6 +56,12 @@ impl BlockId {
     #[inline]
     pub const fn index(self) -> usize {
         self.0 as usize
+    }
+
+    /// The id as an index into a table that starts at `base`; beyond every table for a lower id.
+    #[inline]
+    const fn offset_from(self, base: Self) -> usize {
+        self.index().wrapping_sub(base.index())
     }
 }
 
@@ -85,8 +96,10 @@ impl Dag {
 
     /// GHOSTDAG of a block with these parents that is not inserted yet. Mutable only for its working memory.
     ///
+    /// Limits are not checked: they are for blocks.
+    ///
     /// # Errors
-    /// The parents are none, unknown, repeated, or one is in the past of another.
+    /// The parents are none, unknown, dropped, repeated, or one is in the past of another; [`DagError::ReachesDropped`].
     pub fn preview(&mut self, parents: &[BlockId]) -> Result<Ghostdag, DagError> {
         self.coloring.run(&self.store, &self.params, parents)?;
         Ok(self.coloring.result.clone())
@@ -98,7 +111,9 @@ impl Dag {
     /// Any [`DagError`] but [`DagError::PreviewMismatch`]; the DAG is then unchanged.
     pub fn insert(&mut self, hash: Hash, parents: &[BlockId], bits: u32) -> Result<BlockId, DagError> {
         self.check_new(&hash)?;
+        limits::check_parents(&self.params.limits, parents)?;
         self.coloring.run(&self.store, &self.params, parents)?;
+        limits::check_mergeset(&self.store, &self.params.limits, &self.coloring.result)?;
         self.store.push(hash, bits, &self.coloring.result, &self.coloring.clock)
     }
 
@@ -106,8 +121,8 @@ impl Dag {
     /// Blocks may have been inserted since: a block's GHOSTDAG does not depend on them.
     ///
     /// # Errors
-    /// [`DagError::DuplicateHash`], [`DagError::UnknownParent`], [`DagError::BitsOutOfRange`], [`DagError::Full`], and
-    /// [`DagError::PreviewMismatch`] where `parents` are not those of the preview; the DAG is then unchanged.
+    /// As [`Self::insert`] for what can have changed since, and [`DagError::PreviewMismatch`] where `parents` are not those
+    /// of the preview; the DAG is then unchanged.
     pub fn insert_previewed(
         &mut self,
         hash: Hash,
@@ -119,14 +134,25 @@ impl Dag {
         if preview.parents != parents {
             return Err(DagError::PreviewMismatch);
         }
+        limits::check_parents(&self.params.limits, parents)?;
         if let Some(&parent) = parents.iter().find(|parent| !self.contains(**parent)) {
-            return Err(DagError::UnknownParent { parent, len: self.len() });
+            let (len, first) = (self.len(), self.first());
+            let is_unknown = parent.index() >= len;
+            return Err(if is_unknown {
+                DagError::UnknownParent { parent, len }
+            } else {
+                DagError::DroppedParent { parent, first }
+            });
         }
+        if preview.blues.iter().chain(&preview.reds).any(|block| !self.contains(*block)) {
+            return Err(DagError::ReachesDropped { first: self.first() });
+        }
+        limits::check_mergeset(&self.store, &self.params.limits, &preview)?;
         self.store.lanes.merge(parents, &mut self.coloring.clock);
         self.store.push(hash, bits, &preview, &self.coloring.clock)
     }
 
-    /// The block with this hash.
+    /// The retained block with this hash.
     pub fn id(&self, hash: &Hash) -> Option<BlockId> {
         self.store.id(hash)
     }
@@ -136,23 +162,23 @@ impl Dag {
         self.store.hash(id)
     }
 
-    /// Whether this DAG has given out `id`.
+    /// Whether this DAG has given out `id` and not dropped it.
     pub fn contains(&self, id: BlockId) -> bool {
-        id.index() < self.len()
+        id.index() < self.len() && id >= self.first()
     }
 
-    /// Number of blocks, genesis included: also the next id.
+    /// Number of blocks ever, genesis and dropped ones included: the next id. See [`Self::retained`].
     #[expect(clippy::len_without_is_empty, reason = "genesis is always there")]
     pub fn len(&self) -> usize {
         self.store.len()
     }
 
-    /// The parents in the order given at insertion; none for genesis.
+    /// The parents in the order given at insertion; none for genesis. Some may be dropped.
     pub fn parents(&self, id: BlockId) -> &[BlockId] {
         self.store.parents(id)
     }
 
-    /// The parent with the largest (blue work, hash); `None` for genesis.
+    /// The parent with the largest (blue work, hash), which may be dropped; `None` for genesis.
     pub fn selected_parent(&self, id: BlockId) -> Option<BlockId> {
         self.store.chains.selected_parent(id)
     }
@@ -210,17 +236,22 @@ impl Dag {
 
     /// Whether `a` is on the selected chain of `b` or equal.
     pub fn is_chain_ancestor(&self, a: BlockId, b: BlockId) -> bool {
-        self.store.chains.is_ancestor(a, b)
+        self.store.chains.is_ancestor(a, b, self.first())
     }
 
-    /// The block of `b`'s selected chain at `height`; `None` above the height of `b`.
+    /// The block of `b`'s selected chain at `height`; `None` above the height of `b` and where it was dropped.
     pub fn chain_ancestor_at(&self, b: BlockId, height: u64) -> Option<BlockId> {
-        self.store.chains.ancestor_at(b, height)
+        self.store.chains.ancestor_at(b, height, self.first())
     }
 
-    /// The highest block on the selected chains of both.
+    /// The highest block on the selected chains of both; `None` where it was dropped.
+    pub fn fork_point(&self, a: BlockId, b: BlockId) -> Option<BlockId> {
+        self.store.chains.common_ancestor(a, b, self.first())
+    }
+
+    /// [`Self::fork_point`], or where that was dropped the lowest retained block of `a`'s selected chain.
     pub fn common_chain_ancestor(&self, a: BlockId, b: BlockId) -> BlockId {
-        self.store.chains.common_ancestor(a, b)
+        self.fork_point(a, b).unwrap_or_else(|| self.chain_ancestor_below(a, 0))
     }
 
     /// Order by (blue work, hash), hashes compared as bytes from the first: the larger of two tips is selected.
@@ -244,7 +275,7 @@ impl Dag {
         merge::mergeset_size_within(&self.store, parents, candidate, budget)
     }
 
-    /// Number of lanes of the reachability index, about the width of the DAG: a block's clock has at most one 4-byte
+    /// Number of lanes of the reachability index, about the width of the retained DAG: a block's clock has at most one 4-byte
     /// entry for each.
     pub fn lane_count(&self) -> usize {
         self.store.lanes.len()

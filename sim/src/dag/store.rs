@@ -1,7 +1,8 @@
 //! The block store: one fixed-size record for each block, and arenas for what varies in length.
 //!
 //! Invariants: ids are dense and topological (a block's parents have lower ids); a record's ranges start where the
-//! previous record's end; offsets fit 32 bits. Blue scores and DAA scores less that of genesis are at most the number
+//! previous record's end; offsets fit 32 bits. `base <= first < len`: blocks below `first` are dropped, those from `base`
+//! on are still held in memory, and every table starts at `base`. Blue scores and DAA scores less that of genesis are at most the number
 //! of blocks and fit 32 bits too.
 
 use std::cmp::Ordering;
@@ -11,7 +12,12 @@ use kaspa_math::Uint192;
 use rustc_hash::FxHashMap;
 
 use super::{
-    BlockId, DagError, Ghostdag, chain::SelectedChains, ghostdag::AnticoneSize, lanes::Lanes, work::WorkTable,
+    BlockId, DagError, Ghostdag,
+    chain::SelectedChains,
+    dropping::{drop_front, is_worth_releasing},
+    ghostdag::AnticoneSize,
+    lanes::Lanes,
+    work::WorkTable,
 };
 
 #[derive(Clone, Copy)]
@@ -34,6 +40,8 @@ pub(super) struct Store {
     pub(super) chains: SelectedChains,
     works: WorkTable,
     genesis_daa_score: u64,
+    base: BlockId,
+    first: BlockId,
     hashes: Vec<Hash>,
     ids: FxHashMap<Hash, BlockId>,
     records: Vec<Record>,
@@ -65,6 +73,8 @@ impl Store {
             chains: SelectedChains::genesis(),
             works,
             genesis_daa_score,
+            base: BlockId::GENESIS,
+            first: BlockId::GENESIS,
             hashes: vec![genesis],
             ids: FxHashMap::from_iter([(genesis, BlockId::GENESIS)]),
             records: vec![record],
@@ -74,17 +84,31 @@ impl Store {
         })
     }
 
+    /// Number of blocks ever, which is the next id.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.records.len()
+        self.base.index() + self.records.len()
+    }
+
+    /// The lowest retained block.
+    #[inline]
+    pub(super) fn first(&self) -> BlockId {
+        self.first
+    }
+
+    /// The lowest block held in memory.
+    #[inline]
+    pub(super) fn base(&self) -> BlockId {
+        self.base
     }
 
     pub(super) fn id(&self, hash: &Hash) -> Option<BlockId> {
-        self.ids.get(hash).copied()
+        self.ids.get(hash).copied().filter(|&id| id >= self.first)
     }
 
+    #[inline]
     pub(super) fn hash(&self, id: BlockId) -> Hash {
-        self.hashes[id.index()]
+        self.hashes[id.offset_from(self.base)]
     }
 
     #[inline]
@@ -143,7 +167,9 @@ impl Store {
     /// Source: `kaspa-consensus`, `processes::ghostdag::ordering::SortableBlock`.
     #[inline]
     pub(super) fn compare(&self, a: BlockId, b: BlockId) -> Ordering {
-        self.blue_work(a).cmp(&self.blue_work(b)).then_with(|| self.hashes[a.index()].cmp(&self.hashes[b.index()]))
+        self.blue_work(a)
+            .cmp(&self.blue_work(b))
+            .then_with(|| self.hashes[a.offset_from(self.base)].cmp(&self.hashes[b.offset_from(self.base)]))
     }
 
     /// Adds a block. `result` is GHOSTDAG of `parents`, `clock` the merged clock of `parents`. Changes nothing on error.
@@ -178,6 +204,19 @@ impl Store {
         Ok(id)
     }
 
+    /// Drops the blocks below `id`, but never the newest. Returns whether memory was given back.
+    pub(super) fn drop_below(&mut self, id: BlockId) -> bool {
+        // Ids are 32 bits and genesis is there, hence this is an id.
+        let newest = BlockId(self.len() as u32 - 1);
+        self.first = self.first.max(id.min(newest));
+        let dropped = self.first.offset_from(self.base);
+        let is_due = is_worth_releasing(dropped, self.records.len());
+        if is_due {
+            self.release(dropped);
+        }
+        is_due
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         self.lanes.heap_bytes()
             + self.chains.heap_bytes()
@@ -188,6 +227,39 @@ impl Store {
             + self.records.capacity() * size_of::<Record>()
             + (self.parents.capacity() + self.mergesets.capacity()) * size_of::<BlockId>()
             + self.anticone_sizes.capacity() * size_of::<AnticoneSize>()
+    }
+
+    /// Gives back the memory of the blocks from `base` to below `first`, of which there are `dropped`.
+    fn release(&mut self, dropped: usize) {
+        for (hash, id) in self.hashes.iter().zip(self.base.0..self.first.0) {
+            if let Some(id_of_hash) = self.ids.remove(hash)
+                && id_of_hash != BlockId(id)
+            {
+                // The hash was dropped and then inserted again.
+                self.ids.insert(*hash, id_of_hash);
+            }
+        }
+        if self.ids.capacity() > 4 * self.ids.len() {
+            self.ids.shrink_to(2 * self.ids.len());
+        }
+        // The newest block is retained, so there is a record at `dropped`.
+        let Record { parents_start, mergeset_start, sizes_start, .. } = self.records[dropped];
+        drop_front(&mut self.hashes, dropped);
+        drop_front(&mut self.records, dropped);
+        drop_front(&mut self.parents, parents_start as usize);
+        drop_front(&mut self.mergesets, mergeset_start as usize);
+        drop_front(&mut self.anticone_sizes, sizes_start as usize);
+        for record in &mut self.records {
+            record.parents_start -= parents_start;
+            record.mergeset_start -= mergeset_start;
+            record.sizes_start -= sizes_start;
+        }
+        self.lanes.release_below(self.first);
+        self.chains.release_below(self.first);
+        if self.works.len() > self.records.len() {
+            self.works.retain(self.records.iter_mut().map(|record| &mut record.work_index));
+        }
+        self.base = self.first;
     }
 
     /// The id of the next block, if all offsets behind it fit 32 bits.
@@ -205,11 +277,12 @@ impl Store {
 
     #[inline]
     fn record(&self, id: BlockId) -> &Record {
-        &self.records[id.index()]
+        debug_assert!(id >= self.first, "block {id} was dropped, the lowest retained one is {}", self.first);
+        &self.records[id.offset_from(self.base)]
     }
 
     #[inline]
     fn record_after(&self, id: BlockId) -> Option<&Record> {
-        self.records.get(id.index() + 1)
+        self.records.get(id.offset_from(self.base) + 1)
     }
 }

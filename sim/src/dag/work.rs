@@ -78,6 +78,25 @@ impl WorkTable {
         self.entries[index as usize].work
     }
 
+    /// Keeps the entries of `indexes` alone, and makes these the indexes in the new table.
+    pub(super) fn retain<'a>(&mut self, indexes: impl Iterator<Item = &'a mut u32>) {
+        let mut kept: Vec<Entry> = Vec::new();
+        let mut numbers: Vec<Option<u32>> = vec![None; self.entries.len()];
+        for index in indexes {
+            *index = *numbers[*index as usize].get_or_insert_with(|| {
+                kept.push(self.entries[*index as usize]);
+                kept.len() as u32 - 1
+            });
+        }
+        self.index_by_bits = kept.iter().zip(0..).map(|(entry, index)| (entry.bits, index)).collect();
+        self.entries = kept;
+        self.last = 0;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<Entry>() + self.index_by_bits.capacity() * (size_of::<(u32, u32)>() + 1)
     }
@@ -130,5 +149,19 @@ mod tests {
         assert_eq!(indexes, [0, 1, 0, 1]);
         assert_eq!(table.bits(1), 0x1e7f_ffff);
         assert!(table.work(1) > table.work(0));
+    }
+
+    #[test]
+    fn given_entries_out_of_use_when_retained_then_they_go_and_the_indexes_follow() {
+        let targets = [0x207f_ffff, 0x203f_ffff, 0x1e7f_ffff];
+        let mut table = WorkTable::default();
+        let mut indexes = targets.map(|bits| table.intern(bits).expect("the targets are valid"));
+        table.retain(indexes[1..].iter_mut());
+        assert_eq!((table.len(), indexes[1..].to_vec()), (2, vec![0, 1]));
+        assert_eq!([table.bits(0), table.bits(1)], targets[1..]);
+        for (bits, index) in [(targets[2], 1), (targets[0], 2), (targets[1], 0)] {
+            assert_eq!(table.intern(bits), Ok(index));
+            assert_eq!(block_work(bits), Ok(table.work(index)));
+        }
     }
 }

@@ -43,11 +43,11 @@ const TRANSACTION_BYTES: usize = 768;
 /// The encoded entry of a chain block.
 pub(super) fn entry(store: &BlockStore, block: BlockId, verbosity: Verbosity) -> Cow<'_, [u8]> {
     let write = || {
-        let capacity = HEADER_BYTES + TRANSACTION_BYTES * store.block(block).accepted.len();
+        let capacity = HEADER_BYTES + TRANSACTION_BYTES * store.accepted_by(block).len();
         EntryWriter { store, accepting: block, verbosity, out: PageWriter::with_capacity(capacity) }.write()
     };
     if verbosity == Verbosity::Full {
-        Cow::Borrowed(store.block(block).full_item.get_or_init(|| write().into_boxed_slice()))
+        Cow::Borrowed(store.full_item(block).get_or_init(|| Box::new(write().into_boxed_slice())))
     } else {
         Cow::Owned(write())
     }
@@ -82,16 +82,17 @@ struct EntryWriter<'a> {
 
 impl EntryWriter<'_> {
     fn write(mut self) -> Vec<u8> {
-        let stored = self.store.block(self.accepting);
+        let (store, block) = (self.store, self.accepting);
         self.out.u16(1);
         let at = self.out.open();
-        self.header(&stored.header);
+        self.header(&store.header(block));
         self.out.close(at);
         let at = self.out.open();
-        self.out.length(stored.accepted.len());
-        for accepted in &stored.accepted {
+        let accepted = store.accepted_by(block);
+        self.out.length(accepted.len());
+        for accepted in accepted {
             let at = self.out.open();
-            self.transaction(accepted);
+            self.transaction(&accepted);
             self.out.close(at);
         }
         self.out.close(at);
@@ -131,8 +132,7 @@ impl EntryWriter<'_> {
 
     fn transaction(&mut self, accepted: &Accepted) {
         let store = self.store;
-        let stored = store.transaction(accepted.transaction);
-        let transaction = &stored.transaction;
+        let transaction = store.transaction_fields(accepted.transaction);
         let (low, high, full) = (self.low(), self.high(), self.full());
         self.out.u16(1);
         self.out.option(full.then_some(transaction.version), PageWriter::u16);
@@ -160,12 +160,11 @@ impl EntryWriter<'_> {
         out.option(Some(transaction.storage_mass()), PageWriter::u64);
         let at = out.open_some();
         out.u8(1);
-        out.option(low.then(|| transaction.id()), PageWriter::hash);
-        out.option(low.then_some(stored.hash), PageWriter::hash);
-        out.option(high.then(|| compute_mass(transaction)), PageWriter::u64);
-        let containing = &store.block(accepted.block).header;
-        out.option(low.then_some(containing.hash), PageWriter::hash);
-        out.option(low.then_some(containing.timestamp), PageWriter::u64);
+        out.option(low.then(|| store.transaction_id(accepted.transaction)), PageWriter::hash);
+        out.option(low.then(|| store.transaction_hash(accepted.transaction)), PageWriter::hash);
+        out.option(high.then(|| compute_mass(&transaction)), PageWriter::u64);
+        out.option(low.then(|| store.dag().hash(accepted.block)), PageWriter::hash);
+        out.option(low.then(|| store.timestamp(accepted.block)), PageWriter::u64);
         out.close_some(at);
     }
 
@@ -203,9 +202,9 @@ impl EntryWriter<'_> {
         // The output came into being where its transaction was accepted; the pool is as old as genesis.
         let born = || {
             let creator = outpoint.creator?;
-            store.acceptance().accepting_block(store.dag(), self.accepting, creator)
+            store.acceptance().accepting_daa_score(store.dag(), self.accepting, creator)
         };
-        let daa_score = full.then(|| store.dag().daa_score(born().unwrap_or(BlockId::GENESIS)));
+        let daa_score = full.then(|| born().unwrap_or(store.dag().params().genesis_daa_score));
         let out = &mut self.out;
         out.u8(2);
         out.option(high.then_some(outpoint.amount), PageWriter::u64);

@@ -1,11 +1,11 @@
 //! Which tips the virtual merges, as the node picks them.
 //!
-//! Source: `kaspa-consensus`, `pipeline::virtual_processor::processor` (`pick_virtual_parents`). Parents that would break
-//! the merge depth bound are not removed: bounded merge depth is not modelled yet.
+//! Source: `kaspa-consensus`, `pipeline::virtual_processor::processor` (`pick_virtual_parents`,
+//! `remove_bounded_merge_breaking_parents`).
 
 use std::collections::VecDeque;
 
-use crate::dag::{BlockId, Dag};
+use crate::dag::{BlockId, Dag, Ghostdag};
 use crate::random::Stream;
 
 /// Limits of a block's parents.
@@ -15,11 +15,35 @@ pub(super) struct Limits {
     pub(super) max_parents: usize,
     /// Largest mergeset, selected parent included.
     pub(super) mergeset_size_limit: usize,
+    /// Blue depth below which a red block can be merged only together with a blue one that covers it.
+    pub(super) merge_depth: u64,
 }
 
-/// The virtual's parents, `sink` first. `candidates` are the other tips, largest (blue work, hash) first; `stream` is
+/// GHOSTDAG of the virtual, whose parents are `sink` and what can be merged with it. `candidates` are the other tips, largest (blue work, hash) first; `stream` is
 /// asked for only if there is something to draw.
 pub(super) fn pick(
+    dag: &mut Dag,
+    sink: BlockId,
+    candidates: Vec<BlockId>,
+    limits: &Limits,
+    stream: impl FnOnce() -> Stream,
+) -> Ghostdag {
+    let mut parents = within_limits(dag, sink, candidates, limits, stream);
+    let ghostdag = preview(dag, &parents);
+    let violations = dag.bounded_merge_violations(&ghostdag, limits.merge_depth);
+    if violations.is_empty() {
+        return ghostdag;
+    }
+    parents.retain(|&parent| !violations.iter().any(|&red| dag.is_dag_ancestor(red, parent)));
+    preview(dag, &parents)
+}
+
+fn preview(dag: &mut Dag, parents: &[BlockId]) -> Ghostdag {
+    dag.preview(parents).expect("tips, and blocks that replaced all candidates above them, are a known antichain")
+}
+
+/// The parents, `sink` first, as far as their number and the mergeset stay within limits.
+fn within_limits(
     dag: &Dag,
     sink: BlockId,
     candidates: Vec<BlockId>,

@@ -21,7 +21,7 @@ pub(super) struct Facts<'a> {
     pub(super) store: &'a BlockStore,
     /// The last answer to a chain request that the follower has.
     pub(super) heard: Option<Answered>,
-    /// The present sink of the node that gave it.
+    /// The heaviest sink that the node which gave it had since then.
     pub(super) sink: Option<BlockId>,
     /// The block on which the follower says that its first numbered event builds.
     pub(super) anchor: Option<ChainRef>,
@@ -181,7 +181,6 @@ impl Consumer {
         let tip = self.path.last().map(|block| block.reference);
         let is_tip = tip == Some(reorg.old_tip);
         require(is_tip, Law::Reorg, || format!("{:?} is given as the tip, which is {tip:?}", reorg.old_tip))?;
-        // A healthy node moves to heavier sinks only: what was heavy enough then still is.
         let dag = facts.store.dag();
         let heavier = |sink, tip: &PathBlock| dag.compare(sink, tip.id).is_gt();
         let believed = facts.sink.zip(self.path.last()).is_some_and(|(sink, tip)| heavier(sink, tip));
@@ -232,23 +231,21 @@ impl Consumer {
 }
 
 fn check_truth(added: &BlockAdded, id: BlockId, store: &BlockStore) -> Result<(), Broken> {
-    let block = store.block(id);
+    let dag = store.dag();
     let found = (added.block.blue_score, added.daa_score, added.timestamp_ms);
-    let truth = (block.header.blue_score, block.header.daa_score, block.header.timestamp);
+    let truth = (dag.blue_score(id), dag.daa_score(id), store.timestamp(id));
     require(found == truth, Law::Truth, || {
         format!("(blue score, DAA score, timestamp) of {:?} are {truth:?}, told as {found:?}", added.block)
     })?;
-    let (found, count) = (added.accepted.len(), block.accepted.len());
+    let (found, count) = (added.accepted.len(), store.accepted_by(id).len());
     require(found == count, Law::Truth, || format!("{:?} accepts {count} transactions, told {found}", added.block))?;
-    for ((found, truth), index) in added.accepted.iter().zip(&block.accepted).zip(0..) {
-        let truth = &store.transaction(truth.transaction).transaction;
-        let equal = found.id == truth.id()
+    for ((found, truth), index) in added.accepted.iter().zip(store.accepted_by(id)).zip(0..) {
+        let (id, truth) = (store.transaction_id(truth.transaction), store.transaction_fields(truth.transaction));
+        let equal = found.id == id
             && found.acceptance_index == index
             && found.subnetwork_id == truth.subnetwork_id.into_bytes()
             && found.payload == truth.payload;
-        require(equal, Law::Truth, || {
-            format!("transaction {index} of {:?} is {}, told as {found:?}", added.block, truth.id())
-        })?;
+        require(equal, Law::Truth, || format!("transaction {index} of {:?} is {id}, told as {found:?}", added.block))?;
     }
     Ok(())
 }

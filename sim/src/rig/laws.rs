@@ -7,7 +7,7 @@ use bridge::{L1Event, RejectReason, follower::Input};
 use kaspa_hashes::Hash;
 
 use super::{
-    Rig,
+    Answered, Rig,
     breach::{Broken, Law, require},
     consumer::Facts,
     link::Delivery,
@@ -42,7 +42,7 @@ impl Rig {
             let facts = Facts {
                 store: self.network.store(),
                 heard: self.heard,
-                sink: self.heard.map(|answered| self.network.node(answered.node).sink()),
+                sink: self.heard.map(|answered| self.heaviest_sink_since(answered)),
                 anchor: self.follower.anchor(),
                 finality_depth: self.finality_depth(),
                 confirmations: self.config.confirmations,
@@ -100,6 +100,13 @@ impl Rig {
         let waiting = self.consumer.sequence() - self.acknowledged;
         let most = self.config.high_water_mark.saturating_add(page as u64);
         require(waiting <= most, Law::Queue, || format!("{waiting} events are not acknowledged, {most} may be"))
+    }
+
+    /// The heaviest sink that the node had since it gave that answer.
+    fn heaviest_sink_since(&self, answered: Answered) -> BlockId {
+        let dag = self.network.store().dag();
+        let later = self.sinks(answered.node).iter().rev().take_while(|(at, _)| *at >= answered.at);
+        later.map(|&(_, sink)| sink).fold(answered.sink, |a, b| if dag.compare(a, b).is_gt() { a } else { b })
     }
 
     /// The nodes are honest: what they are rejected for must be true of them.

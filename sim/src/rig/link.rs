@@ -209,19 +209,44 @@ impl Rig {
 
     /// One event of the L1: remembers sinks and notifies.
     pub(super) fn after_l1(&mut self, step: &Step) {
-        let (node, change) = match &step.what {
-            StepKind::BlockMined { node, change, .. } | StepKind::BlockArrived { node, change: Some(change), .. } => {
-                (*node, change)
+        match step.what {
+            StepKind::Wiped { node } => {
+                self.connection_to(node).then(|| self.hang_up());
+                self.remember_if_called(node);
             }
-            _ => return,
-        };
-        if node >= self.sinks.len() {
+            StepKind::Reset { node } => self.remember_if_called(node),
+            StepKind::TransitionEnded { node } => self.announce_override(node),
+            _ => {}
+        }
+        let Some((node, change)) = &step.resolved else { return };
+        if *node >= self.sinks.len() {
             return;
         }
         if !change.added.is_empty() {
+            self.remember_sink(*node);
+        }
+        self.notify(*node, change);
+    }
+
+    fn connection_to(&self, node: usize) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.node == node)
+    }
+
+    fn remember_if_called(&mut self, node: usize) {
+        if node < self.sinks.len() {
             self.remember_sink(node);
         }
-        self.notify(node, change);
+    }
+
+    /// The node tells that it was reset.
+    fn announce_override(&mut self, node: usize) {
+        let Some(connection) = self.connection.as_mut().filter(|connection| connection.node == node) else { return };
+        let Some(bytes) = connection.subscriptions.pruning_point_override() else { return };
+        if connection.serving {
+            connection.outbox.push_back(bytes);
+        } else {
+            self.send_notification(bytes);
+        }
     }
 
     fn notify(&mut self, node: usize, change: &SinkChange) {

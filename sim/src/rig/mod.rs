@@ -12,13 +12,10 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let network = NetworkConfig {
-//!     seed: 1,
-//!     parameters: ParameterSet::storm(),
-//!     hash_shares: vec![2, 1],
 //!     mean_delay: Duration::from_millis(200),
 //!     workload: WorkloadConfig::mixed(1_000, 4),
-//!     cuts: Vec::new(),
 //!     mining_until: Duration::from_secs(4),
+//!     ..NetworkConfig::new(1, ParameterSet::storm(), vec![2, 1])
 //! };
 //! // Follows both nodes, the first by preference.
 //! let follower = rig::settings(2, network.parameters.finality_depth);

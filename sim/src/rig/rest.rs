@@ -39,7 +39,7 @@ impl Rig {
         let waiting = waits.into_iter().fold(config.poll_interval * 2, Duration::saturating_add);
         let rounds = u32::try_from(2 * (config.nodes.len() + 1)).unwrap_or(u32::MAX);
         let page_blocks = self.network.store().parameters().mergeset_size_limit * PAGE_MERGESETS;
-        let pages = self.network.node(0).chain().len() / page_blocks.max(1) + 1;
+        let pages = self.network.node(self.node_at_rest()).chain().len() / page_blocks.max(1) + 1;
         let longest_ms = self.latencies_ms.iter().copied().max().map_or(0, u64::from);
         let round_trip = Duration::from_millis(2 * longest_ms + 1);
         let round_trips = u32::try_from(4 * pages + 16 * config.nodes.len()).unwrap_or(u32::MAX);
@@ -49,7 +49,8 @@ impl Rig {
     /// What is true when the L1 rests and the follower has arrived.
     fn check_rest(&self) -> Result<(), Broken> {
         let dag = self.network.store().dag();
-        let on_chain = |block: PathBlock| self.network.node(0).is_chain_block(dag, block.id);
+        let view = self.network.node(self.node_at_rest());
+        let on_chain = |block: PathBlock| view.is_chain_block(dag, block.id);
         let missing = |what: String| Broken { law: Law::Rest, what };
         let path = self.consumer.path();
         if self.over || self.consumer.root().is_some_and(|root| !on_chain(root)) {
@@ -70,6 +71,12 @@ impl Rig {
             format!("the tip is {tip}, the follower's {ours:?}, synced at {synced:?}")
         })?;
         self.check_root()
+    }
+
+    /// The node that the follower should agree with. All nodes agree unless finality keeps them apart; then it is the one that
+    /// the follower stays with.
+    fn node_at_rest(&self) -> usize {
+        self.connected_node().unwrap_or(0)
     }
 
     /// Nothing above the root is as deep below the tip as what is final.
@@ -96,7 +103,7 @@ impl Rig {
 
     /// The node's selected chain above `base`, cut at the confirmations.
     fn expected_path(&self, base: BlockId) -> Vec<BlockId> {
-        let (dag, view) = (self.network.store().dag(), self.network.node(0));
+        let (dag, view) = (self.network.store().dag(), self.network.node(self.node_at_rest()));
         let sink = dag.blue_score(view.sink());
         let confirmations = self.config.confirmations;
         let is_deep = |block: &BlockId| confirmations == 0 || sink - dag.blue_score(*block) > confirmations;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Breach, Happening, Law, Rig, RigConfig, settings};
 use crate::{
     gossip::{Cut, Heal},
-    network::NetworkConfig,
+    network::{History, NetworkConfig},
     params::ParameterSet,
     workload::WorkloadConfig,
 };
@@ -23,6 +23,9 @@ fn rig() -> Rig {
         mean_delay: Duration::from_millis(100),
         workload: WorkloadConfig::mixed(1_000, 4),
         cuts: vec![cut],
+        links: Vec::new(),
+        outages: Vec::new(),
+        history: History::Kept,
         mining_until: Duration::from_secs(6),
     };
     Rig::new(RigConfig { network, follower: settings(2, 30), latencies_ms: vec![4, 11] }).expect("a possible L1")
@@ -155,6 +158,9 @@ fn given_addresses_without_a_node_or_twice_when_set_up_then_it_is_refused() {
         mean_delay: Duration::ZERO,
         workload: WorkloadConfig::NONE,
         cuts: Vec::new(),
+        links: Vec::new(),
+        outages: Vec::new(),
+        history: History::Kept,
         mining_until: Duration::ZERO,
     };
     let mut twice = settings(1, 30);

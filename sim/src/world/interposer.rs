@@ -99,15 +99,15 @@ pub enum MessageKind {
     Reply {
         /// Id of the request.
         id: u64,
-        /// What was asked.
-        operation: Operation,
+        /// What was asked. `None` for one that the bridge never asks for.
+        operation: Option<Operation>,
     },
     /// To the node.
     Request {
         /// Id of the request.
         id: u64,
-        /// What is asked.
-        operation: Operation,
+        /// What is asked. `None` for one that the bridge never asks for.
+        operation: Option<Operation>,
     },
 }
 

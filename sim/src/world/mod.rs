@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `executor.rs` | tasks and timers on virtual time |
 //! | `link.rs` | byte pipes and what can happen to them |
+//! | `broadcast.rs` | which notification overtakes which |
 //! | `service.rs` | a node's WebSocket service |
 //! | `interposer.rs` | where faults take hold of connections and messages |
 //! | `host.rs` | how a client in the simulation connects and tells the time |
 
+mod broadcast;
 pub mod executor;
 pub mod host;
 pub mod interposer;
@@ -27,9 +29,8 @@ use kaspa_hashes::Hash;
 use crate::{
     dag::BlockId,
     network::{Network, NetworkConfig, NetworkError, Step, StepKind},
-    node::SinkChange,
     random::Streams,
-    trace::{Entry, Record, Trace},
+    trace::{Entry, NodeEvent, Record, Trace},
 };
 
 use self::{
@@ -226,37 +227,67 @@ impl World {
     }
 
     fn on_step(&self, step: &Step) {
-        let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
-        match &step.what {
-            StepKind::BlockMined { node, block, change } => {
-                let hash = self.network().store().dag().hash(*block);
-                self.record(Record::BlockMined { node: number(*node), block: block.0, hash });
-                self.on_change(*node, change);
+        self.record_step(step);
+        match step.what {
+            StepKind::Wiped { node } => {
+                self.remember_sink(node);
+                self.end_connections(node);
             }
-            StepKind::BlockArrived { node, block, change } => {
-                self.record(Record::BlockArrived { node: number(*node), block: block.0, waits: change.is_none() });
-                if let Some(change) = change {
-                    self.on_change(*node, change);
-                }
+            StepKind::Reset { node } => self.remember_sink(node),
+            StepKind::TransitionEnded { node } => self.announce_override(node),
+            _ => {}
+        }
+        if let Some((node, change)) = &step.resolved {
+            if !change.added.is_empty() {
+                self.remember_sink(*node);
             }
-            StepKind::DeliveryHeld { delivery, .. } => {
-                self.record(Record::DeliveryHeld { node: number(delivery.to), block: delivery.block.0 });
-            }
-            StepKind::CutBegan { cut } => self.record(Record::CutBegan { cut: number(*cut) }),
-            StepKind::CutHealed { cut, released } => {
-                self.record(Record::CutHealed { cut: number(*cut), released: number(*released) });
-            }
+            self.notify(*node, change);
         }
     }
 
-    fn on_change(&self, node: usize, change: &SinkChange) {
+    fn record_step(&self, step: &Step) {
+        let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+        let event = |node: usize, what: NodeEvent| Record::Node { node: number(node), what };
+        self.record(match step.what {
+            StepKind::BlockMined { node, block } => {
+                let hash = self.network().store().dag().hash(block);
+                Record::BlockMined { node: number(node), block: block.0, hash }
+            }
+            StepKind::BlockArrived { node, block, arrival } => {
+                Record::BlockArrived { node: number(node), block: block.0, arrival }
+            }
+            StepKind::BatchProcessed { node, arrived } => {
+                Record::BlocksProcessed { node: number(node), blocks: number(arrived) }
+            }
+            StepKind::BodiesProcessed { node } => {
+                let blocks = step.resolved.as_ref().map_or(0, |(_, change)| change.blocks.len());
+                Record::BlocksProcessed { node: number(node), blocks: number(blocks) }
+            }
+            StepKind::DeliveryHeld { delivery, .. } => {
+                Record::DeliveryHeld { node: number(delivery.to), block: delivery.block.0 }
+            }
+            StepKind::CutBegan { cut } => Record::CutBegan { cut: number(cut) },
+            StepKind::CutHealed { cut, released } => Record::CutHealed { cut: number(cut), released: number(released) },
+            StepKind::BodiesLag { node } => event(node, NodeEvent::BodiesLag),
+            StepKind::WithholdingBegan { node } => event(node, NodeEvent::WithholdingBegan),
+            StepKind::WithholdingEnded { node, released } => {
+                event(node, NodeEvent::WithholdingEnded { released: number(released) })
+            }
+            StepKind::Wiped { node } => event(node, NodeEvent::Wiped),
+            StepKind::Reset { node } => event(node, NodeEvent::Reset),
+            StepKind::TransitionEnded { node } => event(node, NodeEvent::TransitionEnded),
+            StepKind::InSync { node } => event(node, NodeEvent::InSync),
+            StepKind::Deleted { node } => event(node, NodeEvent::Deleted),
+            // That a node did not mine changes nothing that anybody can see.
+            StepKind::NotMining { .. } => return,
+        });
+    }
+
+    fn remember_sink(&self, node: usize) {
         let node_number = node as u32;
-        if let Some(sink) = change.added.last()
-            && self.watched_nodes.contains(&node_number)
-        {
-            let moved = SinkMoved { at: self.executor.now(), node: node_number, sink: *sink };
-            self.sinks.borrow_mut().push(moved);
+        if self.watched_nodes.contains(&node_number) {
+            let sink = self.network().node(node).sink();
+            self.sinks.borrow_mut().push(SinkMoved { at: self.executor.now(), node: node_number, sink });
         }
-        self.notify(node, change);
     }
 }

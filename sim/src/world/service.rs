@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use bridge::wire::{Operation, Request};
+use bridge::wire::Operation;
 use bytes::Bytes;
 use futures_util::{SinkExt, Stream};
 use tokio_tungstenite::{
@@ -26,14 +26,20 @@ use tokio_tungstenite::{
 
 use super::{
     ChainAnswer, World,
+    broadcast::Broadcasters,
     executor::Sleep,
     interposer::{Message, MessageFate, MessageKind},
     link::{Endpoint, LinkControl},
 };
 use crate::{
-    node::{Answer, SinkChange, Subscriptions},
+    node::{Answer, NodeRequest, NodeSubscription, SinkChange, Subscriptions},
+    random,
     trace::{Record, digest},
 };
+
+/// Longest time from the reply to a subscription until it has travelled through the node's queues to where the
+/// notifications come from. Source: `kaspa-notify`, `notifier` and `subscriber`, one queue each.
+const SUBSCRIPTION_TRAVEL_TIME_US: u64 = 5_000;
 
 /// Shortest and longest time that a node takes for a request.
 const SERVICE_TIME_US: (u64, u64) = (300, 3_000);
@@ -48,8 +54,62 @@ pub(super) struct Connection {
     node: usize,
     open: bool,
     subscriptions: Subscriptions,
+    /// Subscriptions on their way to where notifications come from, with the time of their arrival.
+    travelling: VecDeque<(Duration, NodeSubscription, bool)>,
+    broadcasters: Option<Broadcasters>,
+    /// Notifications that are still being serialised, by the time at which they are ready and a running number.
+    serialising: BTreeMap<(Duration, u64), Vec<u8>>,
     outbox: VecDeque<Vec<u8>>,
+    /// The node has gone away.
+    ended: bool,
     waker: Option<Waker>,
+}
+
+impl Connection {
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Subscriptions that have arrived by now count.
+    fn settle_subscriptions(&mut self, now: Duration) {
+        while let Some((_, scope, on)) = self.travelling.pop_front_if(|(at, ..)| *at <= now) {
+            self.subscriptions.apply(scope, on);
+        }
+    }
+
+    /// Hands notifications to the broadcasters.
+    fn broadcast(&mut self, frames: Vec<Vec<u8>>, now: Duration) {
+        if frames.is_empty() {
+            return;
+        }
+        for frame in frames {
+            let ready_at = match &mut self.broadcasters {
+                Some(broadcasters) => broadcasters.ready_at(frame.len(), now),
+                None => now,
+            };
+            if ready_at <= now {
+                self.outbox.push_back(frame);
+            } else {
+                let number = self.serialising.last_key_value().map_or(0, |(&(_, number), _)| number + 1);
+                self.serialising.insert((ready_at, number), frame);
+            }
+        }
+        self.wake();
+    }
+
+    /// Moves what is serialised by now to the outbox; the time at which the next will be.
+    fn collect_serialised(&mut self, now: Duration) -> Option<Duration> {
+        while let Some(entry) = self.serialising.first_entry() {
+            let (ready_at, _) = *entry.key();
+            if ready_at > now {
+                return Some(ready_at);
+            }
+            self.outbox.push_back(entry.remove());
+        }
+        None
+    }
 }
 
 impl World {
@@ -67,15 +127,32 @@ impl World {
 
     /// Queues the notifications of a change for every connection of the node that subscribed to them.
     pub(super) fn notify(&self, node: usize, change: &SinkChange) {
+        let now = self.executor.now();
         let mut connections = self.connections.borrow_mut();
         for connection in connections.iter_mut().filter(|connection| connection.open && connection.node == node) {
+            connection.settle_subscriptions(now);
             let frames = self.network.borrow_mut().notifications(node, change, &connection.subscriptions);
-            connection.outbox.extend(frames);
-            if !connection.outbox.is_empty()
-                && let Some(waker) = connection.waker.take()
-            {
-                waker.wake();
-            }
+            connection.broadcast(frames, now);
+        }
+    }
+
+    /// The node tells that it was reset to a pruning point.
+    pub(super) fn announce_override(&self, node: usize) {
+        let now = self.executor.now();
+        let mut connections = self.connections.borrow_mut();
+        for connection in connections.iter_mut().filter(|connection| connection.open && connection.node == node) {
+            connection.settle_subscriptions(now);
+            let frames = connection.subscriptions.pruning_point_override();
+            connection.broadcast(frames.into_iter().collect(), now);
+        }
+    }
+
+    /// The node goes away, and its connections with it.
+    pub(super) fn end_connections(&self, node: usize) {
+        let mut connections = self.connections.borrow_mut();
+        for connection in connections.iter_mut().filter(|connection| connection.open && connection.node == node) {
+            connection.ended = true;
+            connection.wake();
         }
     }
 }
@@ -87,6 +164,8 @@ pub(super) async fn serve(world: Rc<World>, connection: usize, session: u64, end
     if let Ok(socket) = socket {
         let (client, node) = {
             let mut connections = world.connections.borrow_mut();
+            let stream = world.streams.stream("broadcasters", World::key(connections[connection].client, session));
+            connections[connection].broadcasters = Some(Broadcasters::new(stream));
             connections[connection].open = true;
             (connections[connection].client, connections[connection].node)
         };
@@ -100,7 +179,9 @@ pub(super) async fn serve(world: Rc<World>, connection: usize, session: u64, end
             socket,
             counts: Counts::default(),
             held: BTreeMap::new(),
+            travel_times: world.streams.stream("subscription travel", World::key(client, session)),
             timer: None,
+            serialising_timer: None,
         };
         service.run().await;
         world.connections.borrow_mut()[connection] = Connection::default();
@@ -119,7 +200,9 @@ struct Service {
     counts: Counts,
     /// Messages held back, by the time at which they leave and a running number.
     held: BTreeMap<(Duration, u64), Vec<u8>>,
+    travel_times: random::Stream,
     timer: Option<Pin<Box<Sleep>>>,
+    serialising_timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// Messages of the session so far, and parcels held back.
@@ -170,10 +253,20 @@ impl Service {
         {
             let mut connections = self.world.connections.borrow_mut();
             let state = &mut connections[self.connection];
+            if state.ended {
+                return Poll::Ready(Work::Ended);
+            }
+            let next = state.collect_serialised(self.world.executor().now());
             if !state.outbox.is_empty() {
                 return Poll::Ready(Work::Notifications);
             }
             state.waker = Some(context.waker().clone());
+            if let Some(next) = next {
+                let mut timer = Box::pin(self.world.executor().sleep_until(next));
+                // The time is ahead: this arms the timer.
+                let _ = timer.as_mut().poll(context);
+                self.serialising_timer = Some(timer);
+            }
         }
         if let Some(frame) = self.poll_held(context) {
             return Poll::Ready(Work::Held(frame));
@@ -202,9 +295,15 @@ impl Service {
     async fn take_request(&mut self, frame: &[u8], service_time: Duration) -> Outcome {
         let (bytes, hash) = (frame.len() as u32, digest(frame));
         self.world.record(Record::FrameToNode { connection: self.connection as u32, bytes, digest: hash });
-        let Ok((id, request)) = Request::parse(frame) else { return Outcome::Ended };
+        let Ok((id, request)) = NodeRequest::parse(frame) else {
+            let answer = self.world.network_mut().answer_frame(self.node, frame);
+            return match answer {
+                Answer::Reply(reply) => self.send(reply).await,
+                Answer::DropConnection => Outcome::Ended,
+            };
+        };
         self.counts.requests += 1;
-        let kind = MessageKind::Request { id, operation: request.operation() };
+        let kind = MessageKind::Request { id, operation: asked_by_bridges(&request) };
         match self.interpose(kind, self.counts.requests, frame) {
             MessageFate::Pass => self.answer(frame, id, &request, service_time).await,
             MessageFate::CloseSession => self.close().await,
@@ -220,7 +319,7 @@ impl Service {
         }
     }
 
-    async fn answer(&mut self, frame: &[u8], id: u64, request: &Request, service_time: Duration) -> Outcome {
+    async fn answer(&mut self, frame: &[u8], id: u64, request: &NodeRequest, service_time: Duration) -> Outcome {
         self.world.count_request(self.client, self.node, request);
         let answer = self.world.network_mut().answer_frame(self.node, frame);
         self.world.executor().sleep(service_time).await;
@@ -229,22 +328,33 @@ impl Service {
             return Outcome::Ended;
         }
         self.counts.replies += 1;
-        let kind = MessageKind::Reply { id, operation: request.operation() };
+        let kind = MessageKind::Reply { id, operation: asked_by_bridges(request) };
         if self.hand_on(kind, self.counts.replies, reply).await == Outcome::Ended {
             return Outcome::Ended;
         }
+        let (scope, on) = match request {
+            NodeRequest::Subscribe(scope) => (scope, true),
+            NodeRequest::Unsubscribe(scope) => (scope, false),
+            _ => return Outcome::Served,
+        };
+        let travel_time = Duration::from_micros(self.travel_times.below(SUBSCRIPTION_TRAVEL_TIME_US));
+        let arrives_at = self.world.executor().now() + travel_time;
         let mut connections = self.world.connections.borrow_mut();
-        match request {
-            Request::Subscribe(scope) => connections[self.connection].subscriptions.apply(scope, true),
-            Request::Unsubscribe(scope) => connections[self.connection].subscriptions.apply(scope, false),
-            _ => {}
-        }
+        let travelling = &mut connections[self.connection].travelling;
+        // One queue after another: none arrives before an earlier one.
+        let arrives_at = travelling.back().map_or(arrives_at, |(earlier, ..)| arrives_at.max(*earlier));
+        travelling.push_back((arrives_at, *scope, on));
         Outcome::Served
     }
 
     async fn send_notifications(&mut self) -> Outcome {
         loop {
-            let frame = self.world.connections.borrow_mut()[self.connection].outbox.pop_front();
+            let frame = {
+                let mut connections = self.world.connections.borrow_mut();
+                let state = &mut connections[self.connection];
+                state.collect_serialised(self.world.executor().now());
+                state.outbox.pop_front()
+            };
             let Some(frame) = frame else { return Outcome::Served };
             self.counts.notifications += 1;
             if self.hand_on(MessageKind::Notification, self.counts.notifications, frame).await == Outcome::Ended {
@@ -312,12 +422,17 @@ impl Service {
     }
 }
 
+/// The operation, if it is one that the bridge knows.
+fn asked_by_bridges(request: &NodeRequest) -> Option<Operation> {
+    Operation::try_from(request.operation() as u8).ok()
+}
+
 impl World {
-    fn count_request(&self, client: u32, node: usize, request: &Request) {
+    fn count_request(&self, client: u32, node: usize, request: &NodeRequest) {
         let mut clients = self.clients.borrow_mut();
         let counters = &mut clients.entry(client).or_default().asked;
         counters.requests += 1;
-        if request.operation() == Operation::GetVirtualChainFromBlockV2 {
+        if asked_by_bridges(request) == Some(Operation::GetVirtualChainFromBlockV2) {
             counters.chain_requests += 1;
             let sink = self.network().node(node).sink();
             let answer = ChainAnswer { at: self.executor.now(), node: node as u32, sink };
@@ -337,7 +452,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        network::NetworkConfig,
+        network::{History, NetworkConfig},
         params::ParameterSet,
         random::Streams,
         workload::WorkloadConfig,
@@ -353,6 +468,9 @@ mod tests {
             mean_delay: Duration::ZERO,
             workload: WorkloadConfig::NONE,
             cuts: Vec::new(),
+            links: Vec::new(),
+            outages: Vec::new(),
+            history: History::Kept,
             mining_until: Duration::ZERO,
         };
         let config =

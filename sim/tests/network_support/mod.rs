@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use sim::gossip::{Cut, Heal};
-use sim::network::{Network, NetworkConfig, Step, StepKind};
+use sim::network::{History, Network, NetworkConfig, Step};
 use sim::params::ParameterSet;
 use sim::workload::WorkloadConfig;
 
@@ -19,6 +19,9 @@ pub fn config(seed: u64, mining_seconds: u64) -> NetworkConfig {
         mean_delay: Duration::from_millis(400),
         workload: WorkloadConfig::mixed(1_000, 8),
         cuts: Vec::new(),
+        links: Vec::new(),
+        outages: Vec::new(),
+        history: History::Kept,
         mining_until: Duration::from_secs(mining_seconds),
     }
 }
@@ -48,9 +51,5 @@ pub fn run_until(config: NetworkConfig, until: Duration) -> Network {
 
 /// The node, and the change of its sink, if the step is an arrival that was accepted.
 pub fn change(step: &Step) -> Option<(usize, &sim::node::SinkChange)> {
-    match &step.what {
-        StepKind::BlockMined { node, change, .. } => Some((*node, change)),
-        StepKind::BlockArrived { node, change: Some(change), .. } => Some((*node, change)),
-        _ => None,
-    }
+    step.resolved.as_ref().map(|(node, change)| (*node, change))
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use scenarios::{
-    runner::Job,
+    runner,
     scenario::{DEFAULT_SECONDS, Scenario},
 };
 use serde::Deserialize;
@@ -276,7 +276,7 @@ fn difference(copy: &Run) -> Option<String> {
     let Some(scenario) = Scenario::by_name(&copy.scenario) else {
         return Some("the original has no such scenario".to_owned());
     };
-    let original = Job { scenario, seed: copy.seed, seconds: DEFAULT_SECONDS, check: false }.run();
+    let original = runner::run_plan(&scenario.plan(copy.seed, DEFAULT_SECONDS), false);
     let hash = original.hash.to_string();
     (hash != copy.hash).then(|| {
         format!("its hash is {}, the original's {hash}; was a source changed after this program was built?", copy.hash)

@@ -1,0 +1,158 @@
+//! What can be asked of a scenario besides its name, and what it answers when it cannot be done.
+//!
+//! Whether a request can be met does not depend on its seed: a sweep is refused before its first run or not at all.
+
+use std::sync::Arc;
+
+use sim::params::{ParameterError, ParameterSet};
+use thiserror::Error;
+
+use super::{Scenario, deep_reorg};
+
+/// Length of a run at ten or more blocks per second, unless told otherwise or more is needed.
+pub const DEFAULT_SECONDS: u64 = 120;
+
+/// Longest run that is done without being asked for in seconds: a day.
+const LONGEST_DEFAULT_SECONDS: u64 = 86_400;
+
+/// Block intervals of the usual length of a run.
+const DEFAULT_BLOCKS: u64 = 1_200;
+
+/// Least finality depth under which the cuts of `reorg` and `fatal` mean what they should.
+const LEAST_FINALITY_DEPTH: u64 = 100;
+
+/// What is asked of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The seed.
+    pub seed: u64,
+    /// Simulated seconds of storm; as many as the scenario needs if `None`, [`DEFAULT_SECONDS`] if that is enough.
+    pub seconds: Option<u64>,
+    /// Consensus parameters.
+    pub parameters: Arc<ParameterSet>,
+    /// Chain blocks that the reorg of `deep-reorg` is to remove.
+    pub depth: Option<u64>,
+}
+
+impl Request {
+    /// The seed under the set `storm`, with nothing else asked for.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, seconds: None, parameters: Arc::new(ParameterSet::storm()), depth: None }
+    }
+}
+
+/// Why a scenario has no plan for a request.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The scenario has no depth that one could choose.
+    #[error("scenario {scenario} has no depth to ask for, only {} has", Scenario::DeepReorg.name())]
+    DepthElsewhere {
+        /// The scenario.
+        scenario: &'static str,
+    },
+    /// A node never leaves a chain at its finality point.
+    #[error("depth {depth} is too large for parameter set `{set}`: nodes keep what is final, the largest is {largest}")]
+    TooDeep {
+        /// Name of the parameter set.
+        set: String,
+        /// The depth asked for.
+        depth: u64,
+        /// The largest that the set allows.
+        largest: u64,
+    },
+    /// The followed node would not lose in time.
+    #[error("{seconds} s are too short for depth {depth} under parameter set `{set}`: {needed} s are needed")]
+    TooShort {
+        /// Name of the parameter set.
+        set: String,
+        /// The depth.
+        depth: u64,
+        /// The length asked for.
+        seconds: u64,
+        /// The least length.
+        needed: u64,
+    },
+    /// So long a run must be asked for.
+    #[error("scenario {scenario} needs {needed} s under parameter set `{set}`: ask for them with --seconds {needed}")]
+    LongRun {
+        /// The scenario.
+        scenario: &'static str,
+        /// Name of the parameter set.
+        set: String,
+        /// The length that it needs.
+        needed: u64,
+    },
+    /// The smallest reorg of the scenario could be deeper than finality.
+    #[error(
+        "scenario {scenario} needs a finality_depth of at least {LEAST_FINALITY_DEPTH}, parameter set `{set}` has {value}"
+    )]
+    ShallowFinality {
+        /// The scenario.
+        scenario: &'static str,
+        /// Name of the parameter set.
+        set: String,
+        /// Its finality depth.
+        value: u64,
+    },
+    /// The parameters contradict themselves.
+    #[error(transparent)]
+    Parameters(#[from] ParameterError),
+}
+
+impl Scenario {
+    /// Whether this scenario has a plan for the request, whatever its seed.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(self, request: &Request) -> Result<(), RequestError> {
+        request.parameters.check()?;
+        let (scenario, set) = (self.name(), || request.parameters.name.clone());
+        if self == Self::DeepReorg {
+            let (depth, largest) = (deep_reorg::depth(request), deep_reorg::largest_depth(&request.parameters));
+            if depth > largest {
+                return Err(RequestError::TooDeep { set: set(), depth, largest });
+            }
+        } else if request.depth.is_some() {
+            return Err(RequestError::DepthElsewhere { scenario });
+        }
+        let finality_depth = request.parameters.finality_depth;
+        if matches!(self, Self::Fatal | Self::Reorg) && finality_depth < LEAST_FINALITY_DEPTH {
+            return Err(RequestError::ShallowFinality { scenario, set: set(), value: finality_depth });
+        }
+        match (request.seconds, self.useful_seconds(request), self.shortest_seconds(request)) {
+            (None, needed, _) if needed > LONGEST_DEFAULT_SECONDS => {
+                Err(RequestError::LongRun { scenario, set: set(), needed })
+            }
+            (Some(seconds), _, needed) if seconds < needed => {
+                Err(RequestError::TooShort { set: set(), depth: deep_reorg::depth(request), seconds, needed })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Length of a run.
+    pub(super) fn seconds(self, request: &Request) -> u64 {
+        request.seconds.unwrap_or_else(|| self.useful_seconds(request).max(DEFAULT_SECONDS))
+    }
+
+    /// The shortest run that is done at all: one that is too short to see anything is good for trying things out, but a depth
+    /// that was asked for is not.
+    pub(super) fn shortest_seconds(self, request: &Request) -> u64 {
+        if self == Self::DeepReorg { self.useful_seconds(request) } else { 0 }
+    }
+
+    /// Length from which on a run sees what it is there for, nearly whatever the seed.
+    fn useful_seconds(self, request: &Request) -> u64 {
+        let finality_depth = request.parameters.finality_depth;
+        let blocks = match self {
+            Self::DeepReorg => deep_reorg::least_blocks(request),
+            Self::Disconnect | Self::Faults | Self::Reorg => DEFAULT_BLOCKS,
+            // The followed node has a third of the blocks, finds up to 1.3 finality depths of them before it is wiped.
+            Self::Fatal => finality_depth.saturating_mul(6),
+            // Some blocks are red.
+            Self::Steady => finality_depth.saturating_add(finality_depth / 4).saturating_add(DEFAULT_BLOCKS / 4),
+        };
+        blocks.saturating_mul(request.parameters.block_interval_ms()).div_ceil(1_000)
+    }
+}

@@ -1,0 +1,233 @@
+//! What happens to single nodes: bodies that lag, blocks that are withheld, syncs from nothing, deletion of what was pruned.
+
+use std::time::Duration;
+
+use rustc_hash::FxHashSet;
+
+use super::{Event, Network, StepKind};
+use crate::dag::BlockId;
+use crate::gossip::Delivery;
+use crate::node::{Progress, SinkChange};
+
+/// Bodies that a node processes between two resolutions of its virtual while it catches up, and the time between two.
+const CATCH_UP_BLOCKS: usize = 100;
+const CATCH_UP_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Shortest and mean further time from the move of a pruning point to the deletion of what is below.
+const DELETION_LEAST: Duration = Duration::from_secs(2);
+const DELETION_MEAN: Duration = Duration::from_secs(8);
+
+/// Something that happens to one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// The node.
+    pub node: usize,
+    /// When it begins.
+    pub at: Duration,
+    /// What happens.
+    pub kind: OutageKind,
+}
+
+/// What happens to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutageKind {
+    /// The node gets headers and no bodies, then all missing bodies in bulk.
+    BodiesLag {
+        /// When the bodies come.
+        until: Duration,
+    },
+    /// The node sends no block that it finds, then all of them at once.
+    Withholding {
+        /// When it sends them.
+        until: Duration,
+    },
+    /// The node's data is replaced by what another node has: headers first, bodies later. If that node has pruned nothing
+    /// yet, the node begins anew at genesis, after a restart that ends its connections. Otherwise it is reset to that
+    /// node's pruning point while it runs, as a node is that was away for too long.
+    Resync {
+        /// The other node.
+        from: usize,
+        /// How long the node's consensus is transitional, if it is reset.
+        transition: Duration,
+    },
+}
+
+/// A node's part in what an [`Outage`] does.
+#[derive(Debug)]
+pub(super) struct NodeState {
+    /// Until then the node is busy with what arrived before.
+    pub(super) busy_until: Duration,
+    pub(super) inbox: Vec<Delivery>,
+    /// Blocks that the node keeps to itself, if it does.
+    withheld: Option<Vec<BlockId>>,
+    /// Where the node syncs from.
+    peer: Option<usize>,
+    catch_up_is_due: bool,
+    deletion_is_scheduled: bool,
+    deletions: u64,
+    /// Blocks with lower ids may have been delivered before the node lost its data, and never come again by themselves.
+    pub(super) lost_below: BlockId,
+    /// Those of them that it has asked for.
+    pub(super) asked_again: FxHashSet<BlockId>,
+}
+
+impl NodeState {
+    pub(super) fn new() -> Self {
+        Self {
+            busy_until: Duration::ZERO,
+            inbox: Vec::new(),
+            withheld: None,
+            peer: None,
+            catch_up_is_due: false,
+            deletion_is_scheduled: false,
+            deletions: 0,
+            lost_below: BlockId::GENESIS,
+            asked_again: FxHashSet::default(),
+        }
+    }
+}
+
+impl Network {
+    pub(super) fn begin_outage(&mut self, number: usize) -> StepKind {
+        let Outage { node, kind, .. } = self.outages[number];
+        match kind {
+            OutageKind::BodiesLag { until } => {
+                self.nodes[node].fall_behind();
+                self.schedule(until, Event::EndOutage(number));
+                StepKind::BodiesLag { node }
+            }
+            OutageKind::Withholding { until } => {
+                self.states[node].withheld.get_or_insert_default();
+                self.schedule(until, Event::EndOutage(number));
+                StepKind::WithholdingBegan { node }
+            }
+            OutageKind::Resync { from, transition } => self.begin_resync(node, from, transition),
+        }
+    }
+
+    pub(super) fn end_outage(&mut self, number: usize) -> (StepKind, Option<SinkChange>) {
+        let Outage { node, kind, .. } = self.outages[number];
+        match kind {
+            OutageKind::Withholding { .. } => {
+                let blocks = self.states[node].withheld.take().unwrap_or_default();
+                blocks.iter().for_each(|&block| self.send_to_all(node, block));
+                (StepKind::WithholdingEnded { node, released: blocks.len() }, None)
+            }
+            OutageKind::BodiesLag { .. } | OutageKind::Resync { .. } => {
+                self.nodes[node].begin_catching_up();
+                self.catch_up(node)
+            }
+        }
+    }
+
+    /// Whether the node keeps the block that it found.
+    pub(super) fn withholds(&mut self, node: usize, block: BlockId) -> bool {
+        let withheld = self.states[node].withheld.as_mut();
+        withheld.map(|blocks| blocks.push(block)).is_some()
+    }
+
+    pub(super) fn end_transition(&mut self, node: usize) -> StepKind {
+        self.nodes[node].end_transition(self.store.dag());
+        self.schedule_catch_up(node);
+        StepKind::TransitionEnded { node }
+    }
+
+    /// Processes the next bodies of a node that catches up.
+    pub(super) fn catch_up(&mut self, node: usize) -> (StepKind, Option<SinkChange>) {
+        self.states[node].catch_up_is_due = false;
+        if self.nodes[node].progress() != Progress::CatchingUp {
+            return (StepKind::InSync { node }, None);
+        }
+        let change = self.nodes[node].catch_up(&mut self.store, CATCH_UP_BLOCKS);
+        if change.is_some() {
+            self.schedule_catch_up(node);
+            return (StepKind::BodiesProcessed { node }, change);
+        }
+        // What came to the other node in the meantime, and to this one before it lost its data.
+        if let Some(peer) = self.states[node].peer.take() {
+            self.nodes[node].fall_behind();
+            self.take_headers(node, peer);
+            self.nodes[node].begin_catching_up();
+            self.schedule_catch_up(node);
+            return (StepKind::BodiesProcessed { node }, None);
+        }
+        (StepKind::InSync { node }, None)
+    }
+
+    /// Sees to it that what a node pruned is deleted some time later.
+    pub(super) fn schedule_deletion(&mut self, node: usize) {
+        let state = &mut self.states[node];
+        if !self.nodes[node].deletion_is_due() || state.deletion_is_scheduled {
+            return;
+        }
+        state.deletion_is_scheduled = true;
+        state.deletions += 1;
+        let mut stream = self.streams.stream("deletion", (node as u64) << 40 | state.deletions);
+        let at = self.now + DELETION_LEAST + stream.exponential(DELETION_MEAN);
+        self.schedule(at, Event::Delete { node });
+    }
+
+    pub(super) fn delete(&mut self, node: usize) -> StepKind {
+        self.states[node].deletion_is_scheduled = false;
+        self.nodes[node].delete_pruned(&self.store);
+        self.schedule_deletion(node);
+        StepKind::Deleted { node }
+    }
+
+    fn begin_resync(&mut self, node: usize, from: usize, transition: Duration) -> StepKind {
+        let state = &mut self.states[node];
+        state.peer = Some(from);
+        let inbox = std::mem::take(&mut state.inbox);
+        state.lost_below = BlockId(self.store.dag().len() as u32);
+        state.asked_again.clear();
+        let mut had = self.nodes[node].received_blocks();
+        had.extend(inbox.into_iter().map(|delivery| delivery.block));
+        let is_pruned = self.nodes[from].pruning_point() != BlockId::GENESIS;
+        let what = if is_pruned {
+            self.import_proof(node, from);
+            self.schedule(self.now + transition, Event::EndTransition { node });
+            StepKind::Reset { node }
+        } else {
+            self.nodes[node].lose_data(self.store.dag());
+            self.take_headers(node, from);
+            self.nodes[node].begin_catching_up();
+            self.schedule_catch_up(node);
+            StepKind::Wiped { node }
+        };
+        self.send_again(node, from, had);
+        what
+    }
+
+    /// What the node had and the other node has not is sent to it once more, as soon as that node can send to it: it may have
+    /// been on its way there, or held by a cut.
+    fn send_again(&mut self, node: usize, from: usize, had: Vec<BlockId>) {
+        for block in had {
+            if self.nodes[node].status(block).is_none() && self.nodes[from].status(block).is_none() {
+                let delivery = Delivery { from, to: node, block };
+                if self.gossip.hold(delivery).is_none() {
+                    let at = self.now + self.gossip.delay_after_cut(&delivery);
+                    self.schedule(at, Event::Deliver(delivery));
+                }
+            }
+        }
+    }
+
+    fn import_proof(&mut self, node: usize, from: usize) {
+        if let Ok([view, peer]) = self.nodes.get_disjoint_mut([node, from]) {
+            view.import_proof(self.store.dag(), peer);
+        }
+    }
+
+    fn take_headers(&mut self, node: usize, from: usize) {
+        // A node does not sync from itself: that was checked.
+        if let Ok([view, peer]) = self.nodes.get_disjoint_mut([node, from]) {
+            view.take_headers(self.store.dag(), peer);
+        }
+    }
+
+    fn schedule_catch_up(&mut self, node: usize) {
+        if !std::mem::replace(&mut self.states[node].catch_up_is_due, true) {
+            self.schedule(self.now + CATCH_UP_INTERVAL, Event::CatchUp { node });
+        }
+    }
+}
