@@ -9,8 +9,6 @@
 //! The ratio of the two readers, and the bytes per chain block of a chain as long as mainnet's finality, go to standard
 //! error.
 
-#[path = "bridge/allocator.rs"]
-mod allocator;
 #[path = "bridge/pages.rs"]
 mod pages;
 #[path = "bridge/scene.rs"]
@@ -25,6 +23,7 @@ use std::{
 use bridge::{L1Event, PUBLIC_NETWORK_FINALITY_DEPTH, wire::encode};
 use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use dagstorm_benches::allocator::{Counting, Meter};
 use kaspa_consensus_core::header::Header;
 use kaspa_rpc_core::{GetVirtualChainFromBlockV2Response, Notification, VirtualChainChangedNotification};
 use workflow_serializer::serializer::Serializable;
@@ -33,6 +32,9 @@ use self::{
     pages::{Chain, Shape},
     scene::Scene,
 };
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// How much faster than `kaspa-rpc-core` the follower must be.
 const REQUIRED_RATIO: f64 = 3.0;
@@ -169,9 +171,10 @@ struct Arrival {
 impl SteadyState {
     /// Also prints what its memory is.
     fn measured() -> Self {
-        let (steady, bytes) = allocator::bytes_left_by(Self::new);
+        let meter = Meter::start();
+        let steady = Self::new();
         let held = steady.held_blocks();
-        eprintln!("bridge: {:.1} bytes for each of {held} chain blocks", bytes as f64 / held as f64);
+        eprintln!("bridge: {:.1} bytes for each of {held} chain blocks", meter.bytes() as f64 / held as f64);
         steady
     }
 

@@ -1,1 +1,5 @@
-//! Holds no code: the package exists for the bench targets beside this file.
+//! What more than one bench target needs: the command line, memory and time.
+
+pub mod allocator;
+pub mod arguments;
+pub mod clock;
