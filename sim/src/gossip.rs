@@ -39,7 +39,7 @@ pub enum Heal {
     /// As soon as the side of `node` has lost a chain of that length: the selected chain of `node` is so many chain blocks
     /// above every chain block that it has in common with a node on the other side, and the sink of every node on the
     /// other side is at least [`LOSING_MARGIN_BLUE_SCORE`] above its own. Healing then removes at least so many chain
-    /// blocks from the node's chain. At the latest when mining ends: a side with the larger part of the hash power does
+    /// blocks from the node's chain, unless its side has so much hash power that it turns the tables meanwhile. At the latest when mining ends: a side with the larger part of the hash power does
     /// not lose, and a cut that waits for it heals only then.
     WhenChainGrew {
         /// The node that is watched.
@@ -178,6 +178,11 @@ impl Gossip {
         cut.held_at.insert((delivery.to, delivery.block), cut.held.len());
         cut.held.push(Some(delivery));
         Some(number)
+    }
+
+    /// Number of deliveries that cuts hold.
+    pub fn held_count(&self) -> usize {
+        self.cuts.iter().map(|cut| cut.held.len()).sum()
     }
 
     /// Whether any cut holds anything.

@@ -128,6 +128,7 @@ impl fmt::Display for Record {
                 write!(f, "node {node} receives block #{block}")?;
                 f.write_str(match arrival {
                     Arrival::Taken => "",
+                    Arrival::Refused => " and refuses it",
                     Arrival::Orphaned => ", a parent of which is missing",
                     Arrival::Queued => " and is busy",
                     Arrival::HeaderTaken => ", the header alone",
@@ -161,6 +162,8 @@ impl fmt::Display for Record {
 pub enum NodeEvent {
     /// Its bodies lag behind its headers.
     BodiesLag,
+    /// The bodies that it lacks come.
+    CatchingUp,
     /// It has every body again.
     InSync,
     /// It deleted what it pruned.
@@ -184,6 +187,7 @@ impl fmt::Display for NodeEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::BodiesLag => "gets headers without bodies",
+            Self::CatchingUp => "gets the bodies that it lacks",
             Self::InSync => "is in sync",
             Self::Deleted => "deletes what is below its pruning point",
             Self::Reset => "is reset to a pruning point",

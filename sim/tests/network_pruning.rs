@@ -10,6 +10,7 @@ use sim::gossip::{Cut, Heal};
 use sim::network::{History, Network, NetworkConfig, Outage, OutageKind, StepKind};
 use sim::node::{Answer, BlockStatus, Progress};
 use sim::params::ParameterSet;
+use sim::random::Streams;
 use sim::workload::WorkloadConfig;
 
 use network_support::config;
@@ -157,8 +158,7 @@ fn given_a_node_reset_by_a_pruning_proof_when_it_syncs_then_its_chain_begins_at_
     assert_eq!(network.node(0).progress(), Progress::InSync);
 }
 
-/// A run with cuts, of which one node sleeps through a part: what its nodes have in the end, and the most memory that the
-/// store had in each quarter.
+/// A run with cuts and resets: its end, and the most memory that it took in each quarter.
 fn run_with_history(history: History, seconds: u64) -> (Network, [usize; 4]) {
     let mut config = long(4, seconds);
     config.history = history;
@@ -166,12 +166,17 @@ fn run_with_history(history: History, seconds: u64) -> (Network, [usize; 4]) {
         let heal = Heal::At(Duration::from_secs(start + 12));
         config.cuts.push(Cut { at: Duration::from_secs(start), side: vec![0], heal });
     }
+    // Resets by pruning proofs: everything is pruned by then.
+    for (number, start) in (140..seconds - 60).step_by(200).enumerate() {
+        let kind = OutageKind::Resync { from: 3, transition: Duration::from_secs(2) };
+        config.outages.push(Outage { node: number % 3, at: Duration::from_secs(start), kind });
+    }
     let mut network = Network::new(config).expect("the configuration is valid");
     let mut most = [0; 4];
     while let Some(step) = network.step().expect("the store is never full") {
         if matches!(step.what, StepKind::Deleted { .. }) {
             let quarter = ((4 * step.at.as_secs()) / seconds).min(3) as usize;
-            most[quarter] = most[quarter].max(network.store().heap_bytes());
+            most[quarter] = most[quarter].max(network.heap_bytes());
         }
     }
     (network, most)
@@ -196,4 +201,118 @@ fn given_history_that_is_dropped_when_the_network_runs_on_then_memory_is_flat_an
     for node in 0..4 {
         assert_eq!(dropped.node(node).chain(), kept.node(node).chain());
     }
+}
+
+/// Four nodes that have pruned, then up to three outages after one another or at once, and sometimes a cut.
+fn troubled_late(seed: u64, history: History) -> NetworkConfig {
+    let mut stream = Streams::new(seed).stream("test", 1);
+    let mut config = NetworkConfig { history, workload: WorkloadConfig::NONE, ..long(seed, 300) };
+    config.mean_delay = Duration::from_millis(50 + stream.below(400));
+    for _ in 0..1 + stream.below(3) {
+        let node = stream.below(4) as usize;
+        let at = Duration::from_millis(140_000 + stream.below(130_000));
+        let until = at + Duration::from_millis(1 + stream.below(15_000));
+        let from = (node + 1 + stream.below(3) as usize) % 4;
+        let kind = match stream.below(5) {
+            0 => OutageKind::BodiesLag { until },
+            1 => OutageKind::Withholding { until },
+            _ => OutageKind::Resync { from, transition: Duration::from_millis(100 + stream.below(9_000)) },
+        };
+        config.outages.push(Outage { node, at, kind });
+    }
+    if stream.chance(1, 2) {
+        let at = Duration::from_millis(130_000 + stream.below(140_000));
+        let heal = Heal::At(at + Duration::from_millis(500 + stream.below(9_000)));
+        config.cuts = vec![Cut { at, side: vec![0, 1], heal }];
+    }
+    config
+}
+
+/// Whatever is beside the node's pruning point and merged above it, the node has whole.
+fn assert_anticone(network: &Network, node: usize, what: &str) {
+    let (dag, view) = (network.store().dag(), network.node(node));
+    let point = view.pruning_point();
+    let in_sync = (0..4).map(|peer| network.node(peer)).filter(|peer| peer.progress() == Progress::InSync);
+    for peer in in_sync.filter(|peer| peer.pruning_point() == point) {
+        for block in (dag.first().0..dag.len() as u32).map(BlockId) {
+            let is_beside = !dag.is_dag_ancestor(block, point) && !dag.is_dag_ancestor(point, block);
+            if is_beside && dag.is_dag_ancestor(block, peer.sink()) && peer.knows(block) {
+                assert!(view.knows(block), "{what}: node {node}, block {block} beside {point}");
+            }
+        }
+    }
+}
+
+/// Every block that a node in sync keeps whole above or beside the other's pruning point, the other has whole too.
+fn assert_complete(network: &Network, node: usize, peer: usize, what: &str) {
+    let (dag, view, peer) = (network.store().dag(), network.node(node), network.node(peer));
+    let point = view.pruning_point();
+    for block in (dag.first().0..dag.len() as u32).map(BlockId) {
+        let is_below = dag.is_dag_ancestor(block, point) && block != point;
+        let is_merged = dag.is_dag_ancestor(block, view.sink());
+        if !is_below && is_merged && peer.status(block) == Some(BlockStatus::Full) {
+            assert_eq!(view.status(block), Some(BlockStatus::Full), "{what}: node {node}, block {block}");
+        }
+    }
+}
+
+#[test]
+fn given_resets_lags_and_cuts_after_pruning_when_all_is_over_then_every_node_has_the_same_sink_and_lacks_nothing() {
+    let (mut resets, mut overrides) = (0, 0);
+    for seed in 0..60 {
+        let history = if seed % 2 == 0 { History::Kept } else { History::Dropped };
+        let mut network = Network::new(troubled_late(seed, history)).expect("the configuration is valid");
+        while let Some(step) = network.step().expect("the store is never full") {
+            resets += usize::from(matches!(step.what, StepKind::Reset { .. }));
+            if let StepKind::TransitionEnded { node } = step.what {
+                overrides += 1;
+                assert_eq!(network.node(node).sink(), network.node(node).pruning_point(), "seed {seed}");
+                assert_anticone(&network, node, &format!("seed {seed}"));
+            }
+            if let StepKind::InSync { node } = step.what {
+                assert_eq!(network.node(node).progress(), Progress::InSync, "seed {seed}");
+            }
+        }
+        let heaviest =
+            (0..4).map(|node| network.node(node).sink()).max_by(|&a, &b| network.store().dag().compare(a, b));
+        for node in 0..4 {
+            let view = network.node(node);
+            assert_eq!((Some(view.sink()), view.orphan_count()), (heaviest, 0), "seed {seed}, node {node}");
+            assert_eq!(view.progress(), Progress::InSync, "seed {seed}, node {node}");
+            (0..4).for_each(|peer| assert_complete(&network, node, peer, &format!("seed {seed}")));
+        }
+    }
+    assert!(resets > 50 && overrides > 40 && overrides <= resets, "{resets} resets, {overrides} overrides");
+}
+
+#[test]
+fn given_a_cut_healed_long_ago_when_its_blocks_are_dropped_then_later_reorgs_are_nothing_to_it() {
+    let mut config = NetworkConfig { history: History::Dropped, ..long(5, 500) };
+    let heal = Heal::WhenChainGrew { node: 0, chain_blocks: 5 };
+    config.cuts = vec![Cut { at: Duration::from_secs(10), side: vec![0], heal }];
+    let mut network = Network::new(config).expect("the configuration is valid");
+    while network.step().expect("the store is never full").is_some() {}
+    assert!(network.reorg_of_cut(0).is_some_and(|removed| removed >= 5), "{:?}", network.reorg_of_cut(0));
+    assert!(network.store().dag().first() > BlockId(1_000));
+}
+
+#[test]
+fn given_a_node_that_is_transitional_itself_when_another_is_to_sync_from_it_then_that_one_waits() {
+    let mut config = long(6, 320);
+    let resync = |node, from, at| {
+        let kind = OutageKind::Resync { from, transition: Duration::from_secs(6) };
+        Outage { node, at: Duration::from_secs(at), kind }
+    };
+    config.outages = vec![resync(3, 2, 250), resync(0, 3, 252)];
+    let mut network = Network::new(config).expect("the configuration is valid");
+    let mut resets = Vec::new();
+    while let Some(step) = network.step().expect("a short run never fills the store") {
+        if let StepKind::Reset { node } = step.what {
+            resets.push((node, step.at));
+        }
+    }
+    assert_eq!(resets.len(), 2, "{resets:?}");
+    let (second, at) = resets[1];
+    assert_eq!(second, 0);
+    assert!(at > resets[0].1 + Duration::from_secs(6) && at < Duration::from_secs(262), "{at:?}");
 }

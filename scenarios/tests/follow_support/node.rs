@@ -68,7 +68,9 @@ impl Node {
 
     /// The same behind TLS.
     pub fn start_behind(storm_seconds: u64, tls: Option<TlsAcceptor>) -> Self {
-        let plan: Plan = Scenario::Reorg.plan(7, storm_seconds);
+        let mut plan: Plan = Scenario::Reorg.plan(7, storm_seconds);
+        // Its whole chain is there to be followed, however long it mines.
+        plan.parameters.pruning_depth = 1_000_022;
         let network = Network::new(plan.network()).expect("the scenario makes a possible network");
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let state = State { network, subscriptions: Subscriptions::default(), version: None };

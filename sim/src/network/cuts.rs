@@ -10,8 +10,9 @@ use crate::node::SinkChange;
 pub(super) struct CutState {
     /// Where in the queue the end of a cut is that waits for a chain to grow.
     latest_heal: Option<(std::time::Duration, u64)>,
-    /// Where the chain of the watched node leaves those of the other side, once the cut has healed.
-    fork: Option<BlockId>,
+    /// Height at which the chain of the watched node leaves those of the other side, once the cut has healed and until that
+    /// node has left its side.
+    fork_height: Option<u64>,
     /// Blocks that the watched node removed when it left its side of the fork.
     removed: Option<u64>,
 }
@@ -41,7 +42,8 @@ impl Network {
     pub(super) fn heal_cut(&mut self, cut: usize) -> StepKind {
         self.cut_states[cut].latest_heal = None;
         if let Heal::WhenChainGrew { node, .. } = self.cuts[cut].heal {
-            self.cut_states[cut].fork = self.fork_with_other_side(cut, node);
+            let fork = self.fork_with_other_side(cut, node);
+            self.cut_states[cut].fork_height = fork.map(|fork| self.store.dag().height(fork));
         }
         let held = self.gossip.heal(cut);
         let released = held.len();
@@ -75,8 +77,10 @@ impl Network {
         let dag = self.store.dag();
         for (cut, state) in self.cuts.iter().zip(&mut self.cut_states) {
             let is_watched = matches!(cut.heal, Heal::WhenChainGrew { node: watched, .. } if watched == node);
-            let left = state.fork.is_some_and(|fork| dag.height(lowest_removed) <= dag.height(fork) + 1);
-            if is_watched && left && state.removed.is_none() {
+            // The block above the fork leaves, and the fork stays.
+            let leaves = |fork: u64| dag.height(lowest_removed) == fork + 1;
+            if is_watched && state.fork_height.is_some_and(leaves) {
+                state.fork_height = None;
                 state.removed = Some(change.removed.len() as u64);
             }
         }

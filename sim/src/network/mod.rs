@@ -54,9 +54,9 @@ enum Event {
     HealCut(usize),
     BeginOutage(usize),
     EndOutage(usize),
-    EndTransition { node: usize },
-    CatchUp { node: usize },
-    Delete { node: usize },
+    EndTransition { node: usize, life: u32 },
+    CatchUp { node: usize, life: u32 },
+    Delete { node: usize, life: u32 },
 }
 
 /// The simulated L1. See the module documentation.
@@ -171,6 +171,15 @@ impl Network {
         &self.store
     }
 
+    /// Heap memory in bytes, about: blocks, what the nodes know of them, and what is on its way.
+    pub fn heap_bytes(&self) -> usize {
+        let views: usize = self.nodes.iter().map(NodeView::heap_bytes).sum();
+        let inboxes: usize = self.states.iter().map(|state| state.inbox.capacity()).sum();
+        let events = self.queue.len() * size_of::<((Duration, u64), Event)>();
+        let deliveries = (self.gossip.held_count() + inboxes) * size_of::<Delivery>();
+        self.store.heap_bytes() + views + events + deliveries
+    }
+
     /// What a node answers now to request `id`. Panics if there is no such node.
     pub fn answer(&mut self, node: usize, id: u64, request: impl Into<NodeRequest>) -> Answer {
         node::answer(&mut self.nodes[node], &mut self.store, self.now, id, request)
@@ -195,17 +204,14 @@ impl Network {
             Event::BeginCut(cut) => (self.begin_cut(cut), None),
             Event::HealCut(cut) => (self.heal_cut(cut), None),
             Event::BeginOutage(outage) => (self.begin_outage(outage), None),
-            Event::EndOutage(outage) => {
-                let (what, change) = self.end_outage(outage);
-                (what, change.map(|change| (self.outages[outage].node, change)))
-            }
-            Event::EndTransition { node } => (self.end_transition(node), None),
-            Event::CatchUp { node } => {
-                let (what, change) = self.catch_up(node);
+            Event::EndOutage(outage) => (self.end_outage(outage), None),
+            Event::EndTransition { node, life } => (self.end_transition(node, life), None),
+            Event::CatchUp { node, life } => {
+                let (what, change) = self.catch_up(node, life);
                 (what, change.map(|change| (node, change)))
             }
-            Event::Delete { node } => {
-                let what = self.delete(node);
+            Event::Delete { node, life } => {
+                let what = self.delete(node, life);
                 self.drop_history();
                 (what, None)
             }
@@ -249,7 +255,7 @@ impl Network {
         let Delivery { to, block, .. } = delivery;
         if !self.store.dag().contains(block) {
             // Older than what any node keeps.
-            return (Arrival::Taken, None);
+            return (Arrival::Refused, None);
         }
         let state = &mut self.states[to];
         if state.busy_until > self.now {
@@ -268,7 +274,10 @@ impl Network {
             let header_only = !self.nodes[to].knows(block);
             return (if header_only { Arrival::HeaderTaken } else { Arrival::Taken }, None);
         }
-        self.fetch_missing_ancestors(delivery);
+        if !self.nodes[to].is_above_pruning_point(self.store.dag(), block) {
+            return (Arrival::Refused, None);
+        }
+        self.fetch_held_ancestors(delivery);
         (Arrival::Orphaned, None)
     }
 
@@ -280,7 +289,7 @@ impl Network {
         if self.nodes[node].orphan_count() > 0 {
             for delivery in inbox {
                 if self.store.dag().contains(delivery.block) && self.nodes[node].status(delivery.block).is_none() {
-                    self.fetch_missing_ancestors(delivery);
+                    self.fetch_held_ancestors(delivery);
                 }
             }
         }
@@ -298,13 +307,11 @@ impl Network {
         self.schedule_deletion(node);
     }
 
-    /// Lets a node that waits for ancestors of a block fetch from its sender those that a cut holds, and those that it had
-    /// before it lost its data. The others are on their way.
-    fn fetch_missing_ancestors(&mut self, orphan: Delivery) {
+    /// Lets a node that waits for ancestors of a block fetch from its sender those that a cut holds. The others are on
+    /// their way.
+    fn fetch_held_ancestors(&mut self, orphan: Delivery) {
         let Delivery { from, to, block } = orphan;
-        let lost_below = self.states[to].lost_below;
-        let is_wanted = self.nodes[to].is_above_pruning_point(self.store.dag(), block);
-        if !is_wanted || (!self.gossip.holds_any() && lost_below == BlockId::GENESIS) {
+        if !self.gossip.holds_any() || !self.nodes[to].is_above_pruning_point(self.store.dag(), block) {
             return;
         }
         let mut fetched = Vec::new();
@@ -320,9 +327,7 @@ impl Network {
                     && seen.insert(parent)
             });
             descendants.extend(missing.inspect(|&ancestor| {
-                // Asked for once: an answer always comes.
-                let lost = ancestor < lost_below && self.states[to].asked_again.insert(ancestor);
-                if self.gossip.take_held(to, ancestor) || lost {
+                if self.gossip.take_held(to, ancestor) {
                     fetched.push(Delivery { from, to, block: ancestor });
                 }
             }));

@@ -103,6 +103,11 @@ pub enum StepKind {
         /// The node.
         node: usize,
     },
+    /// The bodies that a node lacks come from now on.
+    CatchingUp {
+        /// The node.
+        node: usize,
+    },
     /// A node processed bodies of blocks of which it had the headers.
     BodiesProcessed {
         /// The node.
@@ -110,6 +115,11 @@ pub enum StepKind {
     },
     /// A node has every body again.
     InSync {
+        /// The node.
+        node: usize,
+    },
+    /// Something was planned for a node that is not to be done any more, or not yet.
+    NothingToDo {
         /// The node.
         node: usize,
     },
@@ -123,8 +133,10 @@ pub enum StepKind {
 /// What became of a block that reached a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize)]
 pub enum Arrival {
-    /// The node has it, or had it before, or refuses it as too old.
+    /// The node has it, or had it before.
     Taken,
+    /// The node refuses it: it is not above its pruning point.
+    Refused,
     /// It waits for a parent.
     Orphaned,
     /// The node is busy with earlier blocks and will look at it then.

@@ -59,7 +59,12 @@ impl BlockSet {
     pub(super) fn shrink(&mut self) {
         let empty = self.words.iter().take_while(|word| **word == 0).count();
         self.words.drain(..empty);
+        self.words.shrink_to(2 * self.words.len());
         self.base += empty;
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.words.capacity() * size_of::<u64>()
     }
 
     fn position(&self, block: BlockId) -> Option<usize> {

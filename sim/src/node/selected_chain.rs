@@ -83,6 +83,10 @@ impl SelectedChain {
         self.blocks[..above].last().copied()
     }
 
+    pub(super) fn capacity(&self) -> usize {
+        self.blocks.capacity()
+    }
+
     /// Moves the tip to `sink`, whose selected chain has the root.
     pub(super) fn move_to(&mut self, dag: &Dag, sink: BlockId) -> ChainChange {
         let mut added = Vec::new();
@@ -103,6 +107,7 @@ impl SelectedChain {
     pub(super) fn forget_below(&mut self, dag: &Dag, root: BlockId) {
         let below = (dag.height(root) - self.base_height) as usize;
         self.blocks.drain(..below);
+        self.blocks.shrink_to(2 * self.blocks.len());
         self.base_height += below as u64;
     }
 }

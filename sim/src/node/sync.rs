@@ -28,6 +28,9 @@ pub enum Progress {
     CatchingUp,
 }
 
+/// Above every id that a DAG gives out.
+const NONE_PENDING: BlockId = BlockId(u32::MAX);
+
 impl NodeView {
     /// How far the node's data is.
     pub fn progress(&self) -> Progress {
@@ -43,6 +46,7 @@ impl NodeView {
     pub(crate) fn fall_behind(&mut self) {
         if self.progress == Progress::InSync {
             self.progress = Progress::HeadersOnly;
+            self.lowest_pending = NONE_PENDING;
         }
     }
 
@@ -56,7 +60,7 @@ impl NodeView {
     /// Processes the bodies of the next blocks that have none, at most so many, and resolves the virtual once. `None` if all
     /// have one: the node is in sync then.
     pub(crate) fn catch_up(&mut self, store: &mut BlockStore, most: usize) -> Option<SinkChange> {
-        let pending = self.pending(store.dag(), most);
+        let pending = self.take_pending(store.dag(), most);
         if pending.is_empty() {
             self.progress = Progress::InSync;
             return None;
@@ -101,6 +105,7 @@ impl NodeView {
             }
         }
         self.header_tip = self.heaviest_header(dag);
+        self.lowest_pending = self.pruning.point;
         self.progress = Progress::Transitional;
     }
 
@@ -124,12 +129,16 @@ impl NodeView {
         self.chain = SelectedChain::new(dag, root);
         self.pruning = Pruning { point: root, retention_root: root, deletion_is_due: false };
         self.virtual_block = None;
+        self.lowest_pending = NONE_PENDING;
     }
 
-    /// Headers above the pruning point without bodies, lowest first: parents before children.
-    fn pending(&self, dag: &Dag, most: usize) -> Vec<BlockId> {
+    /// Takes headers above the pruning point without bodies, lowest first: parents before children.
+    fn take_pending(&mut self, dag: &Dag, most: usize) -> Vec<BlockId> {
         let point = self.pruning.point;
-        let headers = self.headers.iter_from(point).filter(|&block| !self.bodies.contains(block));
-        headers.filter(|&block| dag.is_dag_ancestor(point, block)).take(most).collect()
+        let headers = self.headers.iter_from(self.lowest_pending).filter(|&block| !self.bodies.contains(block));
+        let pending: Vec<BlockId> = headers.filter(|&block| dag.is_dag_ancestor(point, block)).take(most).collect();
+        // All others are above the last of these.
+        self.lowest_pending = pending.last().copied().unwrap_or(NONE_PENDING);
+        pending
     }
 }

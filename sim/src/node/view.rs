@@ -62,6 +62,8 @@ pub struct NodeView {
     pub(super) orphans: Orphans,
     pub(super) pruning: Pruning,
     pub(super) progress: Progress,
+    /// No header below it, above the pruning point, lacks its body.
+    pub(super) lowest_pending: BlockId,
     /// Bodies processed ever: what a draw of this moment is keyed by.
     processed: u64,
     /// GHOSTDAG of the virtual, until the tips change.
@@ -100,6 +102,7 @@ impl NodeView {
             orphans: Orphans::default(),
             pruning: Pruning::default(),
             progress: Progress::InSync,
+            lowest_pending: BlockId::GENESIS,
             processed: 0,
             virtual_block: None,
         }
@@ -132,6 +135,12 @@ impl NodeView {
     /// The blocks that reached the node and were not deleted: those with headers, then those that wait for a parent.
     pub(crate) fn received_blocks(&self) -> Vec<BlockId> {
         self.headers.iter().chain(self.orphans.blocks()).collect()
+    }
+
+    /// Heap memory in bytes, about.
+    pub fn heap_bytes(&self) -> usize {
+        let ids = self.tips.capacity() + self.chain.capacity() + 2 * self.orphans.len();
+        ids * size_of::<BlockId>() + self.headers.heap_bytes() + self.bodies.heap_bytes()
     }
 
     /// Number of blocks that wait for a parent.
@@ -266,7 +275,9 @@ impl NodeView {
     }
 
     pub(super) fn add_header(&mut self, dag: &Dag, block: BlockId) {
-        self.headers.insert(block);
+        if self.headers.insert(block) {
+            self.lowest_pending = self.lowest_pending.min(block);
+        }
         if dag.compare(block, self.header_tip).is_gt() {
             self.header_tip = block;
         }

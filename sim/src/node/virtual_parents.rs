@@ -29,13 +29,17 @@ pub(super) fn pick(
     stream: impl FnOnce() -> Stream,
 ) -> Ghostdag {
     let mut parents = within_limits(dag, sink, candidates, limits, stream);
-    let ghostdag = preview(dag, &parents);
-    let violations = dag.bounded_merge_violations(&ghostdag, limits.merge_depth);
-    if violations.is_empty() {
-        return ghostdag;
+    // The node removes parents once. What it keeps may then lack the blue that covered a red of another parent; such a
+    // block would be invalid, and the node could not build a template. Here the rest is looked at again.
+    loop {
+        let ghostdag = preview(dag, &parents);
+        let violations = dag.bounded_merge_violations(&ghostdag, limits.merge_depth);
+        if violations.is_empty() {
+            return ghostdag;
+        }
+        // The sink has no such block in its past, or it would not be valid: the list gets shorter, and ends there.
+        parents.retain(|&parent| parent == sink || !violations.iter().any(|&red| dag.is_dag_ancestor(red, parent)));
     }
-    parents.retain(|&parent| !violations.iter().any(|&red| dag.is_dag_ancestor(red, parent)));
-    preview(dag, &parents)
 }
 
 fn preview(dag: &mut Dag, parents: &[BlockId]) -> Ghostdag {

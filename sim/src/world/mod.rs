@@ -276,10 +276,11 @@ impl World {
             StepKind::Wiped { node } => event(node, NodeEvent::Wiped),
             StepKind::Reset { node } => event(node, NodeEvent::Reset),
             StepKind::TransitionEnded { node } => event(node, NodeEvent::TransitionEnded),
+            StepKind::CatchingUp { node } => event(node, NodeEvent::CatchingUp),
             StepKind::InSync { node } => event(node, NodeEvent::InSync),
             StepKind::Deleted { node } => event(node, NodeEvent::Deleted),
-            // That a node did not mine changes nothing that anybody can see.
-            StepKind::NotMining { .. } => return,
+            // Changes nothing that anybody can see.
+            StepKind::NotMining { .. } | StepKind::NothingToDo { .. } => return,
         });
     }
 
