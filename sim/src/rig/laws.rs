@@ -137,7 +137,7 @@ impl Rig {
     }
 
     /// Whether the sink of a node is not heavier than our tip, by blue score where the follower does not know blue work.
-    fn is_behind(&self, sink: Hash) -> bool {
+    pub(super) fn is_behind(&self, sink: Hash) -> bool {
         let dag = self.network.store().dag();
         // A consumer without a block is at the anchor, and so is the follower.
         let told = self.consumer.path().last().map(|tip| tip.id);

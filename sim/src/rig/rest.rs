@@ -98,7 +98,10 @@ impl Rig {
         }
         // The anchor, which was no more than a sink, was left: asked for again for ever.
         let left = self.begins_at_sink() && self.consumer.root == 0;
-        require(left, Law::Rest, || "the root is not on the chain of any node, and it goes on".to_owned())
+        // Finality keeps the node on a chain that is not heavier than the consumer's: it cannot be told from one that lags.
+        let sink = self.network.node(self.node_at_rest()).sink();
+        let waits = self.finality_broken && self.is_behind(self.network.store().dag().hash(sink));
+        require(left || waits, Law::Rest, || "the root is not on the chain of any node, and it goes on".to_owned())
     }
 
     /// The node's selected chain above `base`, cut at the confirmations.
