@@ -7,12 +7,12 @@
 
 use std::time::Duration;
 
-use bridge::{FatalError, L1Event};
-use sim::{dag::BlockId, network::Network, node::PAGE_MERGESETS};
+use bridge::{FatalError, L1Event, RejectReason};
+use sim::{dag::BlockId, network::Network, node::PAGE_MERGESETS, world::host::node_url};
 
 use super::{Breach, Checker, Context};
 use crate::{
-    oracle::outcome::{Expected, Rest},
+    oracle::outcome::{self, Expected, Rest},
     plan::Plan,
 };
 
@@ -46,9 +46,18 @@ impl Checker for Convergence {
         if self.fatal.is_some() { Breach::Safety } else { Breach::Liveness }
     }
 
-    fn on_event(&mut self, event: &L1Event, _: Context<'_>) -> Result<(), String> {
-        if let L1Event::Fatal(fatal) = event {
-            self.fatal = Some(fatal.clone());
+    fn on_event(&mut self, event: &L1Event, context: Context<'_>) -> Result<(), String> {
+        let L1Event::Fatal(fatal) = event else { return Ok(()) };
+        self.fatal = Some(fatal.clone());
+        let dag = context.network.store().dag();
+        let tip = context.replica.tip().and_then(|tip| dag.id(&tip.hash)).unwrap_or(BlockId::GENESIS);
+        for (url, reason) in &fatal.nodes {
+            let node = (0..context.network.node_count()).find(|&node| node_url(node) == *url);
+            if let (Some(node), &RejectReason::Pruned { root, pruning_point }) = (node, reason)
+                && let Some(untrue) = outcome::untrue_pruning(context.network, node, tip, root, pruning_point)
+            {
+                return Err(format!("the bridge ended ({fatal}), but {untrue}"));
+            }
         }
         Ok(())
     }

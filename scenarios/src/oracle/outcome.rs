@@ -7,9 +7,10 @@
 use std::{fmt, time::Duration};
 
 use bridge::{FatalError, RejectReason};
+use kaspa_hashes::Hash;
 use sim::{block_store::BlockStore, dag::BlockId, network::Network, world::SinkMoved};
 
-use super::{heaviest_allowed, selected_parent};
+use super::{fork, heaviest_allowed, selected_parent};
 use crate::plan::{Plan, SIMULATED_NETWORK};
 
 /// Round trips after which a bridge that nothing disturbs has what its node has: connection, handshake, who the node is,
@@ -53,15 +54,19 @@ pub enum Expected {
 pub enum End {
     /// Its nodes follow a chain without its finalized root.
     Conflicting,
+    /// Its nodes have pruned all that it had in common with them.
+    Pruned,
     /// Its nodes are on another network.
     WrongNetwork,
 }
 
 impl End {
-    /// Whether the event says so of every node.
+    /// Whether the event says so of every node. A node that left what was final may also have pruned the fork; whether what is
+    /// said of pruning is true is another question.
     pub fn is_told_by(self, fatal: &FatalError) -> bool {
         let is_this = |reason: &RejectReason| match self {
-            Self::Conflicting => matches!(reason, RejectReason::Conflicting { .. }),
+            Self::Conflicting => matches!(reason, RejectReason::Conflicting { .. } | RejectReason::Pruned { .. }),
+            Self::Pruned => matches!(reason, RejectReason::Pruned { .. }),
             Self::WrongNetwork => matches!(reason, RejectReason::WrongNetwork { .. }),
         };
         !fatal.nodes.is_empty() && fatal.nodes.iter().all(|(_, reason)| is_this(reason))
@@ -72,6 +77,7 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Conflicting => "its nodes left a block that is final for it",
+            Self::Pruned => "its nodes have pruned all that it had in common with them",
             Self::WrongNetwork => "its nodes are on another network",
         })
     }
@@ -104,6 +110,10 @@ impl Rest {
         let lag = undisturbed_lag(plan, bridge);
         let either = |why: String| Expected::Either { end: End::Conflicting, why };
         let expected = match lost {
+            LostBranches { conflicts: 0, .. } if may_be_pruned(plan, bridge, network, was_disturbed) => {
+                let why = "its nodes prune, and it may have been away or on another branch for that long".to_owned();
+                Expected::Either { end: End::Pruned, why }
+            }
             LostBranches { conflicts: 0, .. } => Expected::Converges,
             _ if was_disturbed => either("faults may have kept it from the block that was final".to_owned()),
             _ if !planned.consumer.is_prompt() => either("its consumer may have kept it from that block".to_owned()),
@@ -117,6 +127,31 @@ impl Rest {
         };
         Self { sink, expected, finality_conflicts: lost.conflicts, deepest_lost_branch: lost.deepest }
     }
+}
+
+/// Whether a node of the bridge has pruned, and anything may have kept the bridge from its chain until then.
+fn may_be_pruned(plan: &Plan, bridge: usize, network: &Network, was_disturbed: bool) -> bool {
+    let planned = &plan.bridges[bridge];
+    let has_pruned = |&node: &u32| network.node(node as usize).pruning_point() != BlockId::GENESIS;
+    let is_free = planned.consumer.is_prompt() && plan.topology.cuts.is_empty() && plan.topology.outages.is_empty();
+    planned.nodes.iter().any(has_pruned) && (was_disturbed || !is_free)
+}
+
+/// What is untrue of a rejection for pruning, with the bridge at `tip`: the pruning point that it names must be one of the
+/// node's, above the bridge's root, and not on the bridge's chain.
+pub fn untrue_pruning(network: &Network, node: usize, tip: BlockId, root: Hash, pruning_point: Hash) -> Option<String> {
+    let (store, view) = (network.store(), network.node(node));
+    let (Some(root), Some(point)) = (store.dag().id(&root), store.dag().id(&pruning_point)) else {
+        return Some(format!("{root} or {pruning_point} does not exist"));
+    };
+    let blue_score = |block: BlockId| store.dag().blue_score(block);
+    if fork(store, point, view.pruning_point()) != point {
+        return Some(format!("{pruning_point} was no pruning point of node {node}"));
+    }
+    if blue_score(root) >= blue_score(point) {
+        return Some(format!("the root is not below the pruning point {pruning_point}"));
+    }
+    (fork(store, tip, point) == point).then(|| format!("the pruning point {pruning_point} is on the bridge's chain"))
 }
 
 /// Longest time after which a bridge that nothing disturbs has what its node has.

@@ -122,9 +122,15 @@ impl Network {
         Ok(network)
     }
 
-    /// Time of the last event.
+    /// Time of the last event, or that was told since.
     pub fn now(&self) -> Duration {
         self.now
+    }
+
+    /// Tells what time it is while nothing happens. What nodes answer of how old their sink is depends on it, and nothing
+    /// else. A time that is over is ignored.
+    pub fn set_time(&mut self, now: Duration) {
+        self.now = self.now.max(now);
     }
 
     /// Time of the next event; `None` when nothing is left to happen.

@@ -78,11 +78,6 @@ impl Subscriptions {
         }
     }
 
-    /// Whether the connection is to be told that the node was reset to another pruning point.
-    pub fn wants_pruning_point_override(&self) -> bool {
-        self.pruning_point_override
-    }
-
     /// The frame that tells this connection of a reset to another pruning point, if it wants to know.
     ///
     /// Source: `kaspa-p2p-flows` 2.1.0, `FlowContext::on_pruning_point_utxoset_override`: nothing else emits it.

@@ -162,6 +162,7 @@ impl Rig {
         let transitional = self.faults.nodes[node].transitional_until > self.now;
         self.was_transitional |= transitional;
         let mut answered = None;
+        self.network.set_time(self.now);
         let answer = match request {
             Request::GetVirtualChainFromBlockV2 { .. } if transitional => {
                 Answer::Reply(encode::remote_error(id, request.operation(), TRANSITIONAL))

@@ -59,6 +59,7 @@ pub(super) struct Connection {
     broadcasters: Option<Broadcasters>,
     /// Notifications that are still being serialised, by the time at which they are ready and a running number.
     serialising: BTreeMap<(Duration, u64), Vec<u8>>,
+    broadcast_count: u64,
     outbox: VecDeque<Vec<u8>>,
     /// The node has gone away.
     ended: bool,
@@ -92,8 +93,8 @@ impl Connection {
             if ready_at <= now {
                 self.outbox.push_back(frame);
             } else {
-                let number = self.serialising.last_key_value().map_or(0, |(&(_, number), _)| number + 1);
-                self.serialising.insert((ready_at, number), frame);
+                self.broadcast_count += 1;
+                self.serialising.insert((ready_at, self.broadcast_count), frame);
             }
         }
         self.wake();
@@ -150,7 +151,8 @@ impl World {
     /// The node goes away, and its connections with it.
     pub(super) fn end_connections(&self, node: usize) {
         let mut connections = self.connections.borrow_mut();
-        for connection in connections.iter_mut().filter(|connection| connection.open && connection.node == node) {
+        // Also those that are not open yet, or whose request is being served.
+        for connection in connections.iter_mut().filter(|connection| connection.node == node) {
             connection.ended = true;
             connection.wake();
         }
@@ -296,7 +298,7 @@ impl Service {
         let (bytes, hash) = (frame.len() as u32, digest(frame));
         self.world.record(Record::FrameToNode { connection: self.connection as u32, bytes, digest: hash });
         let Ok((id, request)) = NodeRequest::parse(frame) else {
-            let answer = self.world.network_mut().answer_frame(self.node, frame);
+            let answer = self.world.answer_frame(self.node, frame);
             return match answer {
                 Answer::Reply(reply) => self.send(reply).await,
                 Answer::DropConnection => Outcome::Ended,
@@ -321,9 +323,12 @@ impl Service {
 
     async fn answer(&mut self, frame: &[u8], id: u64, request: &NodeRequest, service_time: Duration) -> Outcome {
         self.world.count_request(self.client, self.node, request);
-        let answer = self.world.network_mut().answer_frame(self.node, frame);
+        let answer = self.world.answer_frame(self.node, frame);
         self.world.executor().sleep(service_time).await;
         let Answer::Reply(reply) = answer else { return Outcome::Ended };
+        if self.world.connections.borrow()[self.connection].ended {
+            return Outcome::Ended;
+        }
         if self.send_notifications().await == Outcome::Ended {
             return Outcome::Ended;
         }
@@ -428,6 +433,12 @@ fn asked_by_bridges(request: &NodeRequest) -> Option<Operation> {
 }
 
 impl World {
+    fn answer_frame(&self, node: usize, frame: &[u8]) -> Answer {
+        let mut network = self.network_mut();
+        network.set_time(self.executor.now());
+        network.answer_frame(node, frame)
+    }
+
     fn count_request(&self, client: u32, node: usize, request: &NodeRequest) {
         let mut clients = self.clients.borrow_mut();
         let counters = &mut clients.entry(client).or_default().asked;
@@ -442,7 +453,7 @@ impl World {
 
     /// Chain blocks on a node's selected chain, genesis not counted.
     pub(super) fn chain_blocks(&self, node: usize) -> u64 {
-        (self.network().node(node).chain().len() as u64).saturating_sub(1)
+        self.network().node(node).selected_chain().height()
     }
 }
 
