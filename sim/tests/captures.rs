@@ -67,7 +67,6 @@ fn given_each_kind_of_request_in_the_captures_when_asked_of_the_model_then_the_r
         }
         modelled.insert(kind, seen);
     }
-    assert_eq!(captured.keys().collect::<Vec<_>>(), modelled.keys().collect::<Vec<_>>());
     assert!(captured.len() >= 27, "{:?}", captured.keys());
     let mut compared = 0;
     for (kind, captured) in &captured {

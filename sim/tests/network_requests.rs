@@ -10,8 +10,8 @@ use captures_support::{Outcome, content, reply, request_frame};
 use kaspa_hashes::Hash;
 use kaspa_rpc_core::api::ops::RpcApiOps;
 use network_support::{config, run_until};
-use sim::network::{Network, Outage, OutageKind};
-use sim::node::{Answer, BadRequest, NodeRequest, NodeSubscription, Subscriptions};
+use sim::network::{Network, NetworkConfig, Outage, OutageKind};
+use sim::node::{Answer, BadRequest, BlockStatus, NodeRequest, NodeSubscription, Subscriptions};
 
 const NODE: usize = 2;
 const ID: u64 = 77;
@@ -70,11 +70,13 @@ fn given_every_request_of_the_bridge_when_the_node_parses_it_then_it_is_the_same
 #[test]
 fn given_methods_that_are_not_modelled_when_asked_then_a_text_says_why() {
     let mut network = busy();
+    let mut asked = 0;
     for code in (RpcApiOps::Ping as u8)..=u8::MAX {
         let Ok(operation) = borsh::from_slice::<RpcApiOps>(&[code]) else { continue };
         let Ok((ID, NodeRequest::Other(_))) = NodeRequest::parse(&request_frame(ID, operation, &VERSION)) else {
             continue;
         };
+        asked += 1;
         let expected = match operation {
             RpcApiOps::GetHeaders | RpcApiOps::GetSubnetwork | RpcApiOps::ResolveFinalityConflict => {
                 "Not implemented".to_owned()
@@ -87,6 +89,7 @@ fn given_methods_that_are_not_modelled_when_asked_then_a_text_says_why() {
         };
         assert_eq!(refusal(&mut network, &request_frame(ID, operation, &VERSION)), expected);
     }
+    assert!(asked > 20, "{asked}");
 }
 
 #[test]
@@ -215,6 +218,29 @@ fn given_get_blocks_when_followed_from_genesis_then_it_lists_every_block_and_at_
     // Blocks that the virtual does not merge are all that may be missing.
     let unmerged: Vec<Hash> = network.node(NODE).tips().iter().map(|&tip| network.store().dag().hash(tip)).collect();
     assert!(missing.iter().all(|hash| unmerged.contains(hash)), "{missing:?}");
+}
+
+#[test]
+fn given_get_blocks_when_asked_from_a_header_below_the_retention_root_then_the_way_up_is_listed_without_a_gap() {
+    let mut network = run_until(
+        NetworkConfig { mean_delay: Duration::from_millis(100), ..config(46, 200) },
+        Duration::from_secs(190),
+    );
+    let (view, dag) = (network.node(NODE), network.store().dag());
+    let root = view.selected_chain().root();
+    let below = std::iter::successors(dag.selected_parent(root), |&block| dag.selected_parent(block)).take(4);
+    let below: Vec<sim::dag::BlockId> = below.collect();
+    assert!(below.iter().all(|&block| view.status(block) == Some(BlockStatus::HeaderOnly)), "the node has pruned");
+    let low = dag.hash(below[3]);
+    let expected: Vec<Hash> = below[..3].iter().rev().chain([&root]).map(|&block| dag.hash(block)).collect();
+    let mut body = VERSION.to_vec();
+    body.push(1);
+    body.extend(low.as_bytes());
+    body.extend([0, 0]);
+    let reply = answered(&mut network, &request_frame(ID, RpcApiOps::GetBlocks, &body));
+    let listed = content(ID, &reply, RpcApiOps::GetBlocks).hashes("blocks").expect("hashes").to_vec();
+    let on_the_way: Vec<Hash> = listed.iter().copied().filter(|hash| expected.contains(hash)).collect();
+    assert_eq!((listed.first(), on_the_way), (Some(&low), expected));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::info::difficulty;
 use super::refusal::Refusal;
 use crate::acceptance::TransactionIndex;
 use crate::block_store::BlockStore;
-use crate::dag::BlockId;
+use crate::dag::{BlockId, Dag};
 use crate::node::{BlockStatus, NodeView, page};
 
 /// What GetBlocks shall list beside hashes.
@@ -138,7 +138,7 @@ fn between(view: &NodeView, store: &BlockStore, low: BlockId, limit: usize) -> (
     let dag = store.dag();
     let fork = dag.common_chain_ancestor(low, view.sink());
     let (mut highest, mut listed) = (fork, Vec::new());
-    for &chain_block in view.selected_chain().from_height(dag.height(fork) + 1) {
+    for chain_block in chain_above(view, dag, fork) {
         if listed.len() + dag.mergeset(chain_block).count() > limit {
             break;
         }
@@ -150,6 +150,19 @@ fn between(view: &NodeView, store: &BlockStore, low: BlockId, limit: usize) -> (
         listed.push(highest);
     }
     (listed, highest)
+}
+
+/// The chain blocks above a block of the chain. Below the lowest one that the node has in its index, headers are still there
+/// and name the way.
+fn chain_above(view: &NodeView, dag: &Dag, fork: BlockId) -> Vec<BlockId> {
+    let retained = view.selected_chain().from_height(dag.height(fork) + 1);
+    let lowest = retained.first().copied().unwrap_or(fork);
+    let step = |block: BlockId| dag.selected_parent(block).filter(|&parent| dag.contains(parent));
+    let below = std::iter::successors(step(lowest), |&block| step(block));
+    let mut chain: Vec<BlockId> = below.take_while(|&block| block > fork).collect();
+    chain.reverse();
+    chain.extend_from_slice(retained);
+    chain
 }
 
 /// The anticone of the sink in the past of the virtual, breadth first from its parents.
