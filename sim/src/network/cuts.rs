@@ -105,8 +105,7 @@ impl Network {
     fn fork_with_other_side(&self, cut: usize, node: usize) -> Option<BlockId> {
         let dag = self.store.dag();
         let sink = self.nodes[node].sink();
-        let forks = self.other_side(cut, node).map(|other| dag.common_chain_ancestor(sink, self.nodes[other].sink()));
-        forks.max()
+        self.other_side(cut, node).filter_map(|other| dag.fork_point(sink, self.nodes[other].sink())).max()
     }
 
     fn other_side(&self, cut: usize, node: usize) -> impl Iterator<Item = usize> + '_ {

@@ -1,13 +1,13 @@
 //! Blocks that a node got before one of their parents.
 
-use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 use crate::dag::BlockId;
 
 /// Blocks that wait, each under one parent that is missing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Orphans {
-    by_missing_parent: FxHashMap<BlockId, Vec<BlockId>>,
+    by_missing_parent: BTreeMap<BlockId, Vec<BlockId>>,
     len: usize,
 }
 
@@ -41,7 +41,6 @@ impl Orphans {
     /// Forgets the orphans that are not `wanted`.
     pub(super) fn retain(&mut self, wanted: impl Fn(BlockId) -> bool) {
         let len = &mut self.len;
-        // Every entry is treated alike: the order in which the map is walked shows nowhere.
         self.by_missing_parent.retain(|_, waiting| {
             let before = waiting.len();
             waiting.retain(|&block| wanted(block));

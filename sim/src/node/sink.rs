@@ -84,7 +84,8 @@ impl NodeView {
     fn keeps_finality(&self, store: &mut BlockStore, before: &Moment, candidate: BlockId) -> bool {
         let dag = store.dag();
         let sink = self.sink();
-        let fork = dag.common_chain_ancestor(candidate, sink);
+        // A fork that was dropped is below everything that the node keeps.
+        let Some(fork) = dag.fork_point(candidate, sink) else { return false };
         if fork == sink {
             return true;
         }

@@ -19,8 +19,8 @@ pub(super) struct Limits {
     pub(super) merge_depth: u64,
 }
 
-/// GHOSTDAG of the virtual, whose parents are `sink` and what can be merged with it. `candidates` are the other tips, largest (blue work, hash) first; `stream` is
-/// asked for only if there is something to draw.
+/// GHOSTDAG of the virtual, whose parents are `sink` and what can be merged with it. `candidates` come with the largest
+/// (blue work, hash) first; `stream` is asked for only if there is something to draw.
 pub(super) fn pick(
     dag: &mut Dag,
     sink: BlockId,

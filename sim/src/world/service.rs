@@ -471,6 +471,28 @@ mod tests {
     };
 
     #[test]
+    fn given_notifications_that_stall_and_overtake_when_all_are_serialised_then_each_is_there_once() {
+        let broadcasters = Broadcasters::new(Streams::new(1).stream("broadcasters", 0));
+        let mut connection = Connection { broadcasters: Some(broadcasters), ..Connection::default() };
+        let (bursts, burst) = (40_000_u32, 3_u32);
+        for number in 0..bursts {
+            let frame = |kind: u32| (number * burst + kind).to_le_bytes().to_vec();
+            let now = Duration::from_millis(2) * number;
+            connection.broadcast((0..burst).map(frame).collect(), now);
+            connection.collect_serialised(now);
+        }
+        assert_eq!(connection.collect_serialised(Duration::from_secs(3_600)), None);
+        let mut sent: Vec<u32> = connection
+            .outbox
+            .iter()
+            .map(|frame| u32::from_le_bytes(frame.as_slice().try_into().expect("four bytes went in")))
+            .collect();
+        assert!(!sent.is_sorted(), "some were overtaken");
+        sent.sort_unstable();
+        assert!(sent.iter().copied().eq(0..bursts * burst), "{} of {}", sent.len(), bursts * burst);
+    }
+
+    #[test]
     fn given_a_mean_latency_without_bound_when_drawn_then_it_is_at_least_half_of_what_can_be_told() {
         let network = NetworkConfig {
             seed: 1,
