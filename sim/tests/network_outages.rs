@@ -5,35 +5,18 @@ mod network_support;
 use std::time::Duration;
 
 use sim::dag::BlockId;
-use sim::gossip::{Cut, Heal};
 use sim::network::{Network, NetworkConfig, Outage, OutageKind, StepKind};
 use sim::node::Progress;
 use sim::random::Streams;
 
-use network_support::{config, run};
+use network_support::{config, run, trouble};
 
-/// Four nodes, one to three outages, and sometimes a cut, drawn from the seed.
+/// Four nodes in trouble, drawn from the seed.
 fn troubled(seed: u64) -> NetworkConfig {
     let mut stream = Streams::new(seed).stream("test", 0);
     let mut config = NetworkConfig { hash_shares: vec![1, 2, 2, 1], ..config(seed, 30) };
     config.mean_delay = Duration::from_millis(50 + stream.below(500));
-    for _ in 0..1 + stream.below(3) {
-        let node = stream.below(4) as usize;
-        let at = Duration::from_millis(1_000 + stream.below(25_000));
-        let until = at + Duration::from_millis(1 + stream.below(8_000));
-        let from = (node + 1 + stream.below(3) as usize) % 4;
-        let kind = match stream.below(3) {
-            0 => OutageKind::BodiesLag { until },
-            1 => OutageKind::Withholding { until },
-            _ => OutageKind::Resync { from, transition: Duration::from_millis(500) },
-        };
-        config.outages.push(Outage { node, at, kind });
-    }
-    if stream.chance(1, 2) {
-        let at = Duration::from_millis(2_000 + stream.below(15_000));
-        let heal = Heal::At(at + Duration::from_millis(1_000 + stream.below(9_000)));
-        config.cuts = vec![Cut { at, side: vec![0, 1], heal }];
-    }
+    trouble(&mut config, &mut stream, 1_000..26_000);
     config
 }
 

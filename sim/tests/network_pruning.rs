@@ -13,7 +13,7 @@ use sim::params::ParameterSet;
 use sim::random::Streams;
 use sim::workload::WorkloadConfig;
 
-use network_support::config;
+use network_support::{config, trouble};
 
 /// Four nodes that mine long enough to prune many times.
 fn long(seed: u64, seconds: u64) -> NetworkConfig {
@@ -203,28 +203,12 @@ fn given_history_that_is_dropped_when_the_network_runs_on_then_memory_is_flat_an
     }
 }
 
-/// Four nodes that have pruned, then up to three outages after one another or at once, and sometimes a cut.
+/// Four nodes that have pruned and are in trouble then, drawn from the seed.
 fn troubled_late(seed: u64, history: History) -> NetworkConfig {
     let mut stream = Streams::new(seed).stream("test", 1);
     let mut config = NetworkConfig { history, workload: WorkloadConfig::NONE, ..long(seed, 300) };
     config.mean_delay = Duration::from_millis(50 + stream.below(400));
-    for _ in 0..1 + stream.below(3) {
-        let node = stream.below(4) as usize;
-        let at = Duration::from_millis(140_000 + stream.below(130_000));
-        let until = at + Duration::from_millis(1 + stream.below(15_000));
-        let from = (node + 1 + stream.below(3) as usize) % 4;
-        let kind = match stream.below(5) {
-            0 => OutageKind::BodiesLag { until },
-            1 => OutageKind::Withholding { until },
-            _ => OutageKind::Resync { from, transition: Duration::from_millis(100 + stream.below(9_000)) },
-        };
-        config.outages.push(Outage { node, at, kind });
-    }
-    if stream.chance(1, 2) {
-        let at = Duration::from_millis(130_000 + stream.below(140_000));
-        let heal = Heal::At(at + Duration::from_millis(500 + stream.below(9_000)));
-        config.cuts = vec![Cut { at, side: vec![0, 1], heal }];
-    }
+    trouble(&mut config, &mut stream, 140_000..270_000);
     config
 }
 

@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use sim::gossip::{Cut, Heal};
-use sim::network::{History, Network, NetworkConfig, Step};
+use sim::network::{History, Network, NetworkConfig, Outage, OutageKind, Step};
 use sim::params::ParameterSet;
+use sim::random::Stream;
 use sim::workload::WorkloadConfig;
 
 /// Eight equal miners, 0.4 s mean delay, one transaction a block on average.
@@ -52,4 +53,26 @@ pub fn run_until(config: NetworkConfig, until: Duration) -> Network {
 /// The node, and the change of its sink, if the step is an arrival that was accepted.
 pub fn change(step: &Step) -> Option<(usize, &sim::node::SinkChange)> {
     step.resolved.as_ref().map(|(node, change)| (*node, change))
+}
+
+/// One to three outages of four nodes after one another or at once, and sometimes a cut, that begin in these milliseconds.
+pub fn trouble(config: &mut NetworkConfig, stream: &mut Stream, begin_ms: std::ops::Range<u64>) {
+    let width_ms = begin_ms.end - begin_ms.start;
+    for _ in 0..1 + stream.below(3) {
+        let node = stream.below(4) as usize;
+        let at = Duration::from_millis(begin_ms.start + stream.below(width_ms));
+        let until = at + Duration::from_millis(1 + stream.below(15_000));
+        let from = (node + 1 + stream.below(3) as usize) % 4;
+        let kind = match stream.below(5) {
+            0 => OutageKind::BodiesLag { until },
+            1 => OutageKind::Withholding { until },
+            _ => OutageKind::Resync { from, transition: Duration::from_millis(100 + stream.below(9_000)) },
+        };
+        config.outages.push(Outage { node, at, kind });
+    }
+    if stream.chance(1, 2) {
+        let at = Duration::from_millis(begin_ms.start + stream.below(width_ms));
+        let heal = Heal::At(at + Duration::from_millis(500 + stream.below(9_000)));
+        config.cuts = vec![Cut { at, side: vec![0, 1], heal }];
+    }
 }
