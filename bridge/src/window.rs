@@ -68,6 +68,10 @@ impl Window {
                 self.blocks.push_back(added.block);
             }
             L1Event::Reorg(reorg) => {
+                let tip = self.tip();
+                if reorg.old_tip != tip {
+                    return Err(WindowError::NotFromTip { old_tip: reorg.old_tip, tip });
+                }
                 let at = self.place(reorg.fork)?;
                 self.blocks.truncate(at);
                 self.blocks.push_back(reorg.fork);
@@ -204,6 +208,15 @@ pub enum WindowError {
     NotOnTip {
         /// The block.
         block: ChainRef,
+        /// The tip.
+        tip: ChainRef,
+    },
+    /// A reorg that leaves another chain than the one up to the tip.
+    #[error("a reorg leaves {} with index {}, the tip is {} with index {}",
+        .old_tip.hash, .old_tip.index, .tip.hash, .tip.index)]
+    NotFromTip {
+        /// The last block of the chain that it leaves.
+        old_tip: ChainRef,
         /// The tip.
         tip: ChainRef,
     },

@@ -159,6 +159,11 @@ fn given_an_event_that_does_not_follow_when_applied_to_a_window_then_an_error_an
     let foreign = ChainRef { hash: Hash::from_u64_word(99), ..block(4) };
     let reorg =
         |fork| L1Event::Reorg(Reorg { sequence: 8, fork, old_tip: block(6), removed: Vec::new(), removed_known: true });
+    let from = |old_tip| {
+        L1Event::Reorg(Reorg { sequence: 8, fork: block(4), old_tip, removed: Vec::new(), removed_known: true })
+    };
+    let other_tip = ChainRef { hash: Hash::from_u64_word(98), ..block(6) };
+    let flat_tip = ChainRef { blue_score: block(5).blue_score, ..block(6) };
     let flat = ChainRef { blue_score: block(6).blue_score, ..block(7) };
     let cases = [
         (added(7, block(7), block(6).hash), WindowError::OutOfOrder { sequence: 7, expected: 8 }),
@@ -169,6 +174,10 @@ fn given_an_event_that_does_not_follow_when_applied_to_a_window_then_an_error_an
         (reorg(block(1)), WindowError::NotInside { block: block(1) }),
         (reorg(block(7)), WindowError::NotInside { block: block(7) }),
         (reorg(foreign), WindowError::NotInside { block: foreign }),
+        (from(block(5)), WindowError::NotFromTip { old_tip: block(5), tip: block(6) }),
+        (from(block(7)), WindowError::NotFromTip { old_tip: block(7), tip: block(6) }),
+        (from(other_tip), WindowError::NotFromTip { old_tip: other_tip, tip: block(6) }),
+        (from(flat_tip), WindowError::NotFromTip { old_tip: flat_tip, tip: block(6) }),
         (L1Event::Finalized { sequence: 8, block: foreign }, WindowError::NotInside { block: foreign }),
     ];
     for (event, error) in cases {
@@ -195,6 +204,10 @@ fn given_a_checkpoint_alone_when_its_window_follows_events_then_the_next_checkpo
     assert_eq!(sparse.apply(&reorg(foreign, Vec::new())), Err(WindowError::NotInside { block: foreign }));
     let steep = ChainRef { blue_score: block(36).blue_score, ..block(30) };
     assert_eq!(sparse.apply(&reorg(steep, Vec::new())), Err(WindowError::NotInside { block: steep }));
+    let old_tip = block(39);
+    let late =
+        L1Event::Reorg(Reorg { sequence: 41, fork: block(24), old_tip, removed: Vec::new(), removed_known: true });
+    assert_eq!(sparse.apply(&late), Err(WindowError::NotFromTip { old_tip, tip: block(40) }));
     sparse.apply(&reorg(block(30), removed)).expect("it fits between its neighbours");
     assert_eq!((sparse.tip(), sparse.block_at(31)), (block(30), None));
     sparse.apply(&L1Event::Finalized { sequence: 42, block: block(20) }).expect("it fits between its neighbours");
