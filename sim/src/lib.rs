@@ -12,6 +12,7 @@
 //! | [`node`] | one node's view, and what it answers |
 //! | [`network`] | all of it in one event queue |
 //! | [`rig`] | a follower and the nodes joined in one process, for property tests and fuzzing |
+//! | [`disk`] | storage under the database `redb` that loses, tears and refuses writes (feature `disk`) |
 //! | [`trace`] | the hash chain over everything that happens |
 //! | [`world`] | the shell: virtual time, links, the nodes' wRPC service (feature `world`) |
 
@@ -25,6 +26,8 @@ pub mod acceptance;
 pub mod block_store;
 mod coinbase;
 pub mod dag;
+#[cfg(feature = "disk")]
+pub mod disk;
 pub mod gossip;
 pub mod miner;
 pub mod network;

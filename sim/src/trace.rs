@@ -119,6 +119,22 @@ pub enum Record {
         /// Which, and what was seen.
         text: String,
     },
+    /// Something happened to the process of a consumer that has a state machine.
+    Process {
+        /// Number of its bridge.
+        client: u32,
+        /// What.
+        text: String,
+    },
+    /// A consumer's state machine has stored a batch of events.
+    Stored {
+        /// Number of its bridge.
+        client: u32,
+        /// The last event of the batch.
+        sequence: u64,
+        /// Root of the tree over all accounts after it.
+        state_root: Hash,
+    },
 }
 
 impl fmt::Display for Record {
@@ -152,6 +168,10 @@ impl fmt::Display for Record {
             }
             Self::Node { node, what } => write!(f, "node {node} {what}"),
             Self::PropertyBroken { client, text } => write!(f, "bridge {client} breaks {text}"),
+            Self::Process { client, text } => write!(f, "consumer {client} {text}"),
+            Self::Stored { client, sequence, state_root } => {
+                write!(f, "consumer {client} has stored event {sequence}, state root {state_root}")
+            }
         }
     }
 }

@@ -31,6 +31,9 @@ const RECENT: usize = 64;
 /// Of these, how many are young enough that other miners may not know them yet.
 const UNSEEN: usize = 12;
 
+/// Longest payload of a transaction in bytes: a block of the L1 can hold it, with room for the rest of the block.
+pub const MOST_PAYLOAD_BYTES: usize = 100_000;
+
 /// How much transactions there are and of which kinds. Percentages are of the transactions attempted; one that is not
 /// possible where the block is mined becomes an ordinary one, which spends fresh outpoints of the seeded pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +50,7 @@ pub struct WorkloadConfig {
     pub chained_percent: u32,
     /// Is a transaction that another miner already put into a block.
     pub repeated_percent: u32,
-    /// Largest payload in bytes; lengths are equally likely.
+    /// Largest random payload in bytes; lengths are equally likely. A [`PayloadSource`] has limits of its own.
     pub longest_payload: u32,
 }
 
@@ -81,9 +84,26 @@ impl WorkloadConfig {
             ("mean_per_thousand_blocks", u64::from(self.mean_per_thousand_blocks), 1_000_000),
             ("most_per_block", u64::from(self.most_per_block), 10_000),
             ("sum of the workload's percentages", percent.into_iter().map(u64::from).sum(), 100),
-            ("longest_payload", u64::from(self.longest_payload), 100_000),
+            ("longest_payload", u64::from(self.longest_payload), MOST_PAYLOAD_BYTES as u64),
         ]
     }
+}
+
+/// Where the payloads of new transactions come from, instead of being random.
+///
+/// What it gives may depend on its own configuration, on `stream` and on what it gave before, never on anything outside
+/// the L1: no bridge and no consumer may have a part in it.
+pub trait PayloadSource: Send {
+    /// The payload of a new transaction in a block that `miner` mines at this DAA score; at most [`MOST_PAYLOAD_BYTES`]: a
+    /// longer one is a bug of the source, and a panic. `None` makes a random one, with a length up to
+    /// [`WorkloadConfig::longest_payload`]. `stream` is the miner's own and serves nothing else.
+    fn payload(&mut self, stream: &mut Stream, miner: usize, at_daa_score: u64) -> Option<Vec<u8>>;
+}
+
+/// A source of payloads with a stream for each miner.
+struct Payloads {
+    source: Box<dyn PayloadSource>,
+    streams: Vec<Stream>,
 }
 
 /// Makes and chooses transactions.
@@ -91,20 +111,35 @@ pub struct Workload {
     config: WorkloadConfig,
     /// One for each miner.
     streams: Vec<Stream>,
+    /// `None`: every payload is random.
+    payloads: Option<Payloads>,
     owner: ScriptPublicKey,
     /// The newest transactions, newest last, with the miner that made them.
     recent: VecDeque<(TransactionIndex, usize)>,
 }
 
 impl Workload {
-    /// A workload for so many miners.
+    /// A workload for so many miners, with random payloads.
     pub fn new(config: WorkloadConfig, streams: Streams, miners: usize) -> Self {
         Self {
             config,
             streams: (0..miners as u64).map(|miner| streams.stream("workload", miner)).collect(),
+            payloads: None,
             owner: owner_script(streams, "workload-key", 0),
             recent: VecDeque::with_capacity(RECENT),
         }
+    }
+
+    /// As [`Self::new`], with payloads from `source`.
+    pub fn with_payloads(
+        config: WorkloadConfig,
+        streams: Streams,
+        miners: usize,
+        source: Box<dyn PayloadSource>,
+    ) -> Self {
+        let payload_streams = (0..miners as u64).map(|miner| streams.stream("payload", miner)).collect();
+        let payloads = Some(Payloads { source, streams: payload_streams });
+        Self { payloads, ..Self::new(config, streams, miners) }
     }
 
     /// The transactions that may be repeated, double-spent or spent from, oldest first: the block store must keep them.
@@ -188,8 +223,7 @@ impl Workload {
     }
 
     fn spend(&mut self, block: &mut OpenBlock<'_>, stream: &mut Stream, miner: usize, outpoints: &[OutpointIndex]) {
-        let mut payload = vec![0; stream.below(u64::from(self.config.longest_payload) + 1) as usize];
-        stream.fill(&mut payload);
+        let payload = self.payload(block, stream, miner);
         let acceptance = block.store.acceptance();
         let amount: u64 = outpoints.iter().map(|&outpoint| acceptance.outpoint(outpoint).amount).sum();
         let inputs = outpoints
@@ -205,6 +239,21 @@ impl Workload {
             self.recent.pop_front();
         }
         self.recent.push_back((index, miner));
+    }
+
+    fn payload(&mut self, block: &OpenBlock<'_>, stream: &mut Stream, miner: usize) -> Vec<u8> {
+        let given = self.payloads.as_mut().and_then(|payloads| {
+            payloads.source.payload(&mut payloads.streams[miner], miner, block.draft.ghostdag().daa_score())
+        });
+        if let Some(payload) = &given {
+            let bytes = payload.len();
+            assert!(bytes <= MOST_PAYLOAD_BYTES, "a source gave {bytes} bytes, a block holds {MOST_PAYLOAD_BYTES}");
+        }
+        given.unwrap_or_else(|| {
+            let mut payload = vec![0; stream.below(u64::from(self.config.longest_payload) + 1) as usize];
+            stream.fill(&mut payload);
+            payload
+        })
     }
 }
 

@@ -32,7 +32,7 @@ use crate::gossip::{Cut, Delivery, Gossip};
 use crate::miner::Miners;
 use crate::node::{self, Answer, NodeRequest, NodeView, Progress, SinkChange, Subscriptions};
 use crate::random::Streams;
-use crate::workload::Workload;
+use crate::workload::{PayloadSource, Workload};
 
 use cuts::CutState;
 use outage::NodeState;
@@ -87,6 +87,18 @@ impl Network {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(config: NetworkConfig) -> Result<Self, NetworkError> {
+        Self::start(config, None)
+    }
+
+    /// As [`Self::new`]; the payloads of the transactions come from `payloads`.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn with_payloads(config: NetworkConfig, payloads: Box<dyn PayloadSource>) -> Result<Self, NetworkError> {
+        Self::start(config, Some(payloads))
+    }
+
+    fn start(config: NetworkConfig, payloads: Option<Box<dyn PayloadSource>>) -> Result<Self, NetworkError> {
         config.check()?;
         let streams = Streams::new(config.seed);
         let count = config.hash_shares.len();
@@ -98,7 +110,10 @@ impl Network {
             states: (0..count).map(|_| NodeState::new()).collect(),
             miners: Miners::new(&config.hash_shares, parameters.blocks_per_second, streams),
             gossip: Gossip::new(count, config.mean_delay, &config.links, &config.cuts, streams),
-            workload: Workload::new(config.workload, streams, count),
+            workload: match payloads {
+                Some(source) => Workload::with_payloads(config.workload, streams, count, source),
+                None => Workload::new(config.workload, streams, count),
+            },
             store,
             cut_states: vec![CutState::default(); config.cuts.len()],
             cuts: config.cuts,

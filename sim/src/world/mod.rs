@@ -31,6 +31,7 @@ use crate::{
     network::{Network, NetworkConfig, NetworkError, Step, StepKind},
     random::Streams,
     trace::{Entry, NodeEvent, Record, Trace},
+    workload::PayloadSource,
 };
 
 use self::{
@@ -117,8 +118,31 @@ impl World {
         config: WorldConfig,
         interposer: Box<dyn Interposer>,
     ) -> Result<Rc<Self>, NetworkError> {
+        let network = Network::new(config.network.clone())?;
+        Ok(Self::start_on(executor, config, interposer, network))
+    }
+
+    /// As [`Self::start`]; the payloads of the L1's transactions come from `payloads`.
+    ///
+    /// # Errors
+    /// What is wrong with the network's configuration.
+    pub fn start_with_payloads(
+        executor: &Executor,
+        config: WorldConfig,
+        interposer: Box<dyn Interposer>,
+        payloads: Box<dyn PayloadSource>,
+    ) -> Result<Rc<Self>, NetworkError> {
+        let network = Network::with_payloads(config.network.clone(), payloads)?;
+        Ok(Self::start_on(executor, config, interposer, network))
+    }
+
+    fn start_on(
+        executor: &Executor,
+        config: WorldConfig,
+        interposer: Box<dyn Interposer>,
+        network: Network,
+    ) -> Rc<Self> {
         let streams = Streams::new(config.network.seed);
-        let network = Network::new(config.network)?;
         let world = Rc::new(Self {
             executor: executor.clone(),
             streams,
@@ -133,7 +157,7 @@ impl World {
             client_latency: config.client_latency,
         });
         executor.spawn(Rc::clone(&world).drive());
-        Ok(world)
+        world
     }
 
     /// The executor on which this world lives.
