@@ -1,4 +1,4 @@
-//! `planted`: shows that the storm finds real bugs. It plants known bugs into a copy of the bridge, switches one on at
+//! `planted`: shows that the storm finds real bugs. It plants known bugs into a copy of bridge and state, switches one on at
 //! a time, and runs the storm until a property breaks. With `--handling` it shows the same of the stories of the bug
 //! classes: it removes what handles a class, one handling at a time, and runs the story that must fail then.
 //!
@@ -6,12 +6,12 @@
 //! |---|---|
 //! | `patch` | what every file has: a name, a meaning, edits |
 //! | `bug`, `handling` | a bug as a file; the removal of a handling as a file |
-//! | `plant` | all patches into the bridge's sources, each behind its switch |
+//! | `plant` | all patches into the sources, each behind its switch |
 //! | `workspace` | a copy on disk, and its build |
 //! | `hunt`, `trial` | runs of the copy, until a property breaks or patience ends; the story of a handling without it |
 //! | `report`, `trial_report` | rows and JSON |
 //!
-//! The bridge that ships has no trace of this: no feature, no hook, no `cfg`. To add a bug, add a file to
+//! What ships has no trace of this: no feature, no hook, no `cfg`. To add a bug, add a file to
 //! `scenarios/planted/`; to add the removal of a handling, one to `scenarios/planted/handling/`.
 
 mod bug;
@@ -46,7 +46,7 @@ use self::{
 /// Exit code if a bug, or the removal of a handling, was missed.
 const MISSED: u8 = 1;
 
-/// Plant known bugs into a copy of the bridge, one at a time, and show that the storm finds each.
+/// Plant known bugs into a copy of bridge and state, one at a time, and show that the storm finds each.
 #[derive(Parser)]
 #[command(name = "planted", after_help = AFTER_HELP)]
 struct Arguments {

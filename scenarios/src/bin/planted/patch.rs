@@ -1,7 +1,7 @@
 //! What every file of `scenarios/planted` has: a name, a meaning, and the edits that plant it.
 //!
-//! Invariants of every [`Patch`]: its name is its file's; it has edits, all of them to the bridge's sources; at least one
-//! asks its own switch, and none asks another's.
+//! Invariants of every [`Patch`]: its name is its file's; it has edits, all of them to the sources of bridge and state; at
+//! least one asks its own switch, and none asks another's.
 
 use std::{
     ffi::OsStr,
@@ -15,7 +15,7 @@ use toml::Spanned;
 use crate::error::{self, PlantedError};
 
 /// What may be edited.
-const SOURCES: &str = "bridge/src/";
+const SOURCES: [&str; 2] = ["bridge/src/", "state/src/"];
 
 /// The start of a switch, up to the patch's name.
 const SWITCH: &str = "crate::planted::is(\"";
@@ -139,9 +139,10 @@ impl Source<'_> {
 /// The place in the text and what is wrong there.
 fn check_edit(edit: &EditForm, own_switch: &str) -> Result<(), (usize, String)> {
     let file = edit.file.get_ref();
-    let is_source = file.strip_prefix(SOURCES).is_some_and(|rest| rest.split('/').all(|part| part != ".."));
+    let below = SOURCES.iter().find_map(|sources| file.strip_prefix(sources));
+    let is_source = below.is_some_and(|rest| rest.split('/').all(|part| part != ".."));
     if !is_source || !file.ends_with(".rs") {
-        return Err((edit.file.span().start, format!("'{file}' is no source file below {SOURCES}")));
+        return Err((edit.file.span().start, format!("'{file}' is no source file below {}", SOURCES.join(" or "))));
     }
     if edit.find.get_ref().is_empty() {
         return Err((edit.find.span().start, "nothing to find".to_owned()));

@@ -1,17 +1,17 @@
-//! All patches into the bridge's sources, each behind its switch, so that one build serves for all.
+//! All patches into the sources, each behind its switch, so that one build serves for all.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use crate::{
     error::PlantedError,
     patch::{Edit, Patch},
 };
 
-/// The bridge's root module, which gets one line more.
-const ROOT_MODULE: &str = "bridge/src/lib.rs";
-
-/// The module of the switches.
-const SWITCHES: &str = "bridge/src/planted.rs";
+/// The crate that has the switches in any case.
+const FIRST_CRATE: &str = "bridge";
 
 /// Names the patch that is switched on; without it none is.
 pub const SWITCH_VARIABLE: &str = "DAGSTORM_PLANTED_BUG";
@@ -24,21 +24,37 @@ pub fn plant<'a>(
     patches: impl IntoIterator<Item = &'a Patch>,
     mut source: impl FnMut(&str) -> Result<String, PlantedError>,
 ) -> Result<BTreeMap<String, String>, PlantedError> {
-    let mut by_file: BTreeMap<&str, Vec<(&Patch, &Edit)>> = BTreeMap::from([(ROOT_MODULE, Vec::new())]);
+    let mut by_file: BTreeMap<String, Vec<(&Patch, &Edit)>> = BTreeMap::new();
+    let mut crates = BTreeSet::from([FIRST_CRATE]);
     for patch in patches {
         for edit in &patch.edits {
-            by_file.entry(&edit.file).or_default().push((patch, edit));
+            by_file.entry(edit.file.clone()).or_default().push((patch, edit));
+            crates.extend(edit.file.split('/').next());
         }
     }
-    let mut planted = BTreeMap::from([(SWITCHES.to_owned(), switches())]);
+    let mut planted = BTreeMap::new();
+    for name in &crates {
+        by_file.entry(root_module(name)).or_default();
+        planted.insert(switch_module(name), switches());
+    }
     for (file, edits) in by_file {
-        let mut text = edited(&source(file)?, &edits)?;
-        if file == ROOT_MODULE {
+        let mut text = edited(&source(&file)?, &edits)?;
+        if crates.iter().any(|name| file == root_module(name)) {
             text.push_str("\nmod planted;\n");
         }
-        planted.insert(file.to_owned(), text);
+        planted.insert(file, text);
     }
     Ok(planted)
+}
+
+/// The root module of a crate, which gets one line more.
+fn root_module(name: &str) -> String {
+    format!("{name}/src/lib.rs")
+}
+
+/// The module of the switches in a crate.
+fn switch_module(name: &str) -> String {
+    format!("{name}/src/planted.rs")
 }
 
 /// `original` with all edits made. Each is looked for in the original, so that none depends on another.
@@ -119,7 +135,9 @@ mod tests {
     }
 
     fn plant_into(original: &str, patches: &[Patch]) -> Result<BTreeMap<String, String>, PlantedError> {
-        plant(patches, |file| Ok(if file == ROOT_MODULE { "//! Root.\n".to_owned() } else { original.to_owned() }))
+        plant(patches, |file| {
+            Ok(if file.ends_with("/lib.rs") { "//! Root.\n".to_owned() } else { original.to_owned() })
+        })
     }
 
     #[test]
@@ -128,8 +146,21 @@ mod tests {
             [patch("one", "three", "3"), patch("two", "one", "1, one and a half"), patch("three", ", two,", ";")];
         let planted = plant_into("one, two, three", &patches).expect("they fit");
         assert_eq!(planted["bridge/src/chain.rs"], "1, one and a half; 3");
-        assert_eq!(planted[ROOT_MODULE], "//! Root.\n\nmod planted;\n");
-        assert!(planted[SWITCHES].contains(SWITCH_VARIABLE));
+        assert_eq!(planted["bridge/src/lib.rs"], "//! Root.\n\nmod planted;\n");
+        assert!(planted["bridge/src/planted.rs"].contains(SWITCH_VARIABLE));
+        assert!(!planted.contains_key("state/src/planted.rs"), "a crate without edits stays as it is");
+    }
+
+    #[test]
+    fn given_an_edit_of_another_crate_when_planted_then_that_one_has_switches_too() {
+        let mut other = patch("one", "find", "x");
+        other.edits[0].file = "state/src/apply.rs".to_owned();
+        let planted = plant_into("find", &[other]).expect("it fits");
+        assert_eq!(planted["state/src/apply.rs"], "x");
+        for name in ["bridge", "state"] {
+            assert_eq!(planted[&format!("{name}/src/lib.rs")], "//! Root.\n\nmod planted;\n");
+            assert!(planted[&format!("{name}/src/planted.rs")].contains(SWITCH_VARIABLE));
+        }
     }
 
     #[test]

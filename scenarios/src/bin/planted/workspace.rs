@@ -1,6 +1,6 @@
 //! The copy of the workspace on disk, and its build.
 //!
-//! A copy has the crates that its purpose needs, with patches in the bridge. Only files whose content changed are written,
+//! A copy has the crates that its purpose needs, with patches in bridge and state. Only files whose content changed are written,
 //! so that Cargo builds only what changed. Two things keep the storm's copy and the original apart although they share a
 //! target directory: the copy's crates have a version of their own, as Cargo tells path dependencies of two workspaces apart
 //! by name, version and relative path only; and its binary has another name. The copy with the stories of the bug classes
@@ -21,7 +21,7 @@ use crate::error::{self, PlantedError};
 /// What a copy is for, and so what is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To run the storm: its three crates, without tests.
+    /// To run the storm: its four crates, without tests.
     Storm,
     /// To run the stories of the bug classes: the bridge with these tests, and what they need.
     Stories,
@@ -30,7 +30,7 @@ pub enum Purpose {
 impl Purpose {
     fn crates(self) -> &'static [&'static str] {
         match self {
-            Self::Storm => &["bridge", "sim", "scenarios"],
+            Self::Storm => &["bridge", "state", "sim", "scenarios"],
             Self::Stories => &["bridge", "sim"],
         }
     }
