@@ -146,6 +146,7 @@ impl Consumer {
             replica: &self.replica,
             oracle: &self.oracle,
             rest,
+            machine: None,
             network: &model.network.borrow(),
             sinks: &[],
             answers: &model.answers.borrow(),

@@ -125,6 +125,7 @@ pub fn is_notable(record: &Record) -> bool {
             | Record::DeliveryHeld { .. }
             | Record::FrameFromNode { .. }
             | Record::FrameToNode { .. }
+            | Record::Stored { .. }
     )
 }
 
@@ -260,8 +261,13 @@ fn kind_of_plan(plan: &Plan) -> String {
         0 => String::new(),
         count => format!(", {}", many(count, "outage")),
     };
+    let disk_faults = plan.bridges.iter().filter_map(|bridge| Some(bridge.consumer.state.as_ref()?.faults.len()));
+    let disk_faults = match disk_faults.sum() {
+        0 => String::new(),
+        count => format!(", {}", many(count, "disk fault")),
+    };
     format!(
-        "{} s of storm, {}, {}{outages}, {}; not shrunk",
+        "{} s of storm, {}, {}{outages}{disk_faults}, {}; not shrunk",
         plan.storm().as_secs_f64(),
         many(plan.faults.len(), "fault"),
         many(plan.topology.cuts.len(), "cut"),

@@ -9,6 +9,7 @@
 //! | [`consumer`] | what a consumer rebuilds from events alone |
 //! | [`check`] | the properties, one file each |
 //! | [`coverage`] | states that a sweep must have reached |
+//! | [`economy`] | machines that deliver, charge and insure: what the payloads of a storm are about |
 //! | [`event_text`] | bridge events as lines |
 //! | [`fault`] | what goes wrong between a bridge and its nodes, one file each |
 //! | [`oracle`] | what is true of chains and acceptance, from raw blocks |
@@ -21,6 +22,7 @@ pub mod card;
 pub mod check;
 pub mod consumer;
 pub mod coverage;
+pub mod economy;
 pub mod event_text;
 pub mod fault;
 pub mod oracle;

@@ -1,8 +1,11 @@
 //! What a run amounted to, for people and for machines.
 
+mod machine;
+
 use kaspa_hashes::Hash;
 use serde::Serialize;
 
+pub use self::machine::MachineFigures;
 use crate::{card::Origin, check::Failure, coverage::Coverage};
 
 /// Counts of one run.
@@ -39,6 +42,9 @@ pub struct Figures {
     /// Chain blocks that the followed node's reorg removed whose fork is the cut, in a scenario that asks for a depth; `None` in
     /// others, or if there was no such reorg.
     pub requested_reorg_depth: Option<u64>,
+    /// What the state machines and their processes did, summed over all bridges that have one; the state root is the first
+    /// one's.
+    pub machine: Option<MachineFigures>,
 }
 
 /// How a run ended.
@@ -173,6 +179,8 @@ struct JsonLine<'a> {
     ended: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     requested_reorg_depth: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<MachineFigures>,
     coverage: &'a Coverage,
 }
 
@@ -218,6 +226,7 @@ impl RunReport {
             deepest_lost_branch: figures.deepest_lost_branch,
             ended: figures.ended,
             requested_reorg_depth: figures.requested_reorg_depth,
+            machine: figures.machine,
             coverage: &self.coverage,
         };
         serde_json::to_string(&line).expect("numbers and text always serialize")

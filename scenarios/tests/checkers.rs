@@ -2,23 +2,29 @@
 
 use std::time::Duration;
 
-use bridge::{BlockAdded, ChainRef, L1Event};
+use bridge::{AcceptedTransaction, BlockAdded, ChainRef, L1Event, wire::Network as NetworkName};
 use kaspa_hashes::Hash;
 use scenarios::{
     check::{
-        Checker, Context, acknowledged::Acknowledged, bounded_queue::BoundedQueue, economy::Economy,
-        guarantee::Guarantee,
+        Checker, Context, Restart, acknowledged::Acknowledged, bounded_queue::BoundedQueue, convergence::Convergence,
+        economy::Economy, guarantee::Guarantee, machine::StateMachine, session::Session,
     },
     consumer::Replica,
-    oracle::{self, Walk},
+    oracle::{
+        self, Walk,
+        outcome::{Expected, Rest},
+    },
     plan::{Plan, PlannedConsumer},
     scenario::Scenario,
 };
 use sim::{
     dag::BlockId,
+    disk::Disk,
     network::Network,
+    random::Streams,
     world::{ChainAnswer, Counters},
 };
+use state::Machine;
 
 const SECONDS: u64 = 60;
 
@@ -65,6 +71,7 @@ fn with_context<T>(replica: &Replica, counters: Counters, waiting: u64, act: imp
         bridge: &plan.bridges[0],
         counters,
         waiting,
+        machine: None,
         stream_over: false,
         now: Duration::from_secs(100),
     })
@@ -138,6 +145,7 @@ fn is_guaranteed(plan: &Plan, blocks: &[(u64, usize)]) -> Result<(), String> {
             bridge: &plan.bridges[0],
             counters: Counters::default(),
             waiting: 0,
+            machine: None,
             stream_over: false,
             now: Duration::from_secs(*second),
         };
@@ -158,6 +166,149 @@ fn given_an_answer_older_than_three_requests_may_take_when_delivered_then_only_a
     // The older answer is of second 10; three requests take at most 30 s each, and 2 s are for the way.
     assert_eq!(is_guaranteed(&plan, &[(102, 0)]), Ok(()));
     assert!(is_guaranteed(&plan, &[(103, 0)]).is_err());
-    plan.bridges[0].consumer = PlannedConsumer { store_ms: 1, acknowledge_every: 1 };
+    plan.bridges[0].consumer = PlannedConsumer { store_ms: 1, acknowledge_every: 1, ..PlannedConsumer::default() };
     assert_eq!(is_guaranteed(&plan, &[(103, 0)]), Ok(()));
+}
+
+/// Two events taken and one of them acknowledged, then a restart behind event `stored`.
+fn restarted(stored: u64) -> Result<(), String> {
+    let block = ChainRef { hash: Hash::default(), index: 1, blue_score: 1 };
+    let mut checker = Acknowledged::new(&Scenario::Steady.plan(1, SECONDS), 0);
+    with_context(&Replica::default(), Counters::default(), 0, |context| {
+        (1..=2).try_for_each(|sequence| checker.on_event(&L1Event::Finalized { sequence, block }, context))?;
+        checker.on_acknowledged(1, context)?;
+        checker.on_restart(Restart { stored, forgotten: 0 }, context)?;
+        checker.on_event(&L1Event::Finalized { sequence: stored + 1, block }, context)?;
+        checker.on_acknowledged(stored + 1, context)?;
+        checker.at_rest(context)
+    })
+}
+
+#[test]
+fn given_a_store_that_stands_elsewhere_than_before_when_the_process_is_back_then_the_stream_is_broken() {
+    assert_eq!(restarted(2), Ok(()));
+    assert!(restarted(0).is_err_and(|message| message.contains("event 1 was acknowledged")));
+    assert!(restarted(1).is_err_and(|message| message.contains("event 2 was the last stored")));
+    assert!(restarted(3).is_err());
+}
+
+#[test]
+fn given_a_process_that_is_back_when_a_session_begins_then_it_may_be_the_first_again_and_only_then() {
+    let connected = L1Event::Connected {
+        session: 1,
+        node: "ws://node-0".to_owned(),
+        server_version: "2.1.0".to_owned(),
+        network: NetworkName::SIMNET,
+    };
+    let block = ChainRef { hash: Hash::default(), index: 1, blue_score: 1 };
+    let finalized = L1Event::Finalized { sequence: 1, block };
+    let begins_with = |is_back: bool, event: &L1Event| {
+        let mut checker = Session::new(&Scenario::Steady.plan(1, SECONDS), 0);
+        with_context(&Replica::default(), Counters::default(), 0, |context| {
+            checker.on_event(&connected, context)?;
+            if is_back {
+                checker.on_restart(Restart { stored: 0, forgotten: 0 }, context)?;
+            }
+            checker.on_event(event, context)
+        })
+    };
+    assert_eq!(begins_with(true, &connected), Ok(()));
+    assert!(begins_with(false, &connected).is_err());
+    assert!(begins_with(true, &finalized).is_err(), "the session before died with its process");
+}
+
+#[test]
+fn given_blocks_that_a_process_forgot_when_asked_for_again_then_they_are_allowed_and_no_more() {
+    let asked = |chain_requests| {
+        let counters = Counters { chain_requests, requests: chain_requests, attempts: 1 };
+        let mut checker = Economy::new(&Scenario::Steady.plan(1, SECONDS), 0);
+        with_context(&Replica::default(), counters, 0, |context| {
+            checker.on_restart(Restart { stored: 0, forgotten: 100 }, context)?;
+            checker.at_rest(context)
+        })
+    };
+    // 1.2 for each of them, one for each second, five for the process.
+    assert_eq!(asked(225), Ok(()));
+    assert!(asked(226).is_err_and(|message| message.contains("225 are allowed")));
+}
+
+/// The verdict of a checker at rest on a L1 of the machine economy, with a machine that was told its chain as `change` has it.
+fn at_rest_with<C: Checker>(
+    is_running: bool,
+    change: impl Fn(u64, &mut Vec<AcceptedTransaction>),
+) -> Result<(), String> {
+    let plan = Scenario::MachineEconomy.plan(1, 20);
+    let payloads = plan.payloads().expect("the scenario has an economy");
+    let mut network = Network::with_payloads(plan.network(), payloads).expect("the network is possible");
+    while network.step().expect("the store is not full").is_some() {}
+    let (store, mut oracle, sink) = (network.store(), Walk::new(), network.node(0).sink());
+    oracle.go_to(store, sink);
+    let path = oracle.path();
+    let reference = |index: usize| ChainRef {
+        hash: store.dag().hash(path[index].id),
+        index: index as u64,
+        blue_score: path[index].blue_score,
+    };
+    let disk = Disk::new(Streams::new(1).stream("disk", 0));
+    let mut machine = Machine::open_on(disk.open(), plan.machine()).expect("an empty disk takes a store");
+    let mut replica = Replica::default();
+    let events: Vec<L1Event> = (1..path.len())
+        .map(|index| {
+            let mut accepted = Vec::new();
+            for (position, transaction) in (0..).zip(&path[index].accepted) {
+                let fields = store.transaction_fields(*transaction);
+                accepted.push(AcceptedTransaction {
+                    id: store.transaction_id(*transaction),
+                    acceptance_index: position,
+                    subnetwork_id: fields.subnetwork_id.into_bytes(),
+                    payload: fields.payload.clone(),
+                });
+            }
+            change(index as u64, &mut accepted);
+            L1Event::BlockAdded(BlockAdded {
+                sequence: index as u64,
+                block: reference(index),
+                parent: reference(index - 1).hash,
+                daa_score: store.dag().daa_score(path[index].id),
+                timestamp_ms: store.timestamp(path[index].id),
+                accepted,
+                verified: true,
+            })
+        })
+        .collect();
+    machine.apply(Some(reference(0)), &events).expect("the events follow one another");
+    events.iter().for_each(|event| replica.apply(event));
+    let rest = Rest { sink, expected: Expected::Converges, finality_conflicts: 0, deepest_lost_branch: 0 };
+    C::new(&plan, 0).at_rest(Context {
+        replica: &replica,
+        oracle: &oracle,
+        rest: Some(&rest),
+        network: &network,
+        sinks: &[],
+        answers: &[],
+        bridge: &plan.bridges[0],
+        counters: Counters::default(),
+        machine: is_running.then_some(&machine),
+        waiting: 0,
+        stream_over: false,
+        now: Duration::from_secs(100),
+    })
+}
+
+#[test]
+fn given_a_machine_that_left_transactions_out_when_at_rest_then_a_straight_replay_shows_it() {
+    assert_eq!(at_rest_with::<StateMachine>(true, |_, _| {}), Ok(()));
+    let is_ours = |transaction: &AcceptedTransaction| transaction.payload.starts_with(b"DSTX");
+    let leaves_out = |index, accepted: &mut Vec<AcceptedTransaction>| {
+        if index == 20 {
+            accepted.retain(|transaction| !is_ours(transaction));
+        }
+    };
+    assert!(at_rest_with::<StateMachine>(true, leaves_out).is_err_and(|message| message.contains("receipts")));
+}
+
+#[test]
+fn given_a_process_that_does_not_run_when_at_rest_then_it_did_not_converge() {
+    assert_eq!(at_rest_with::<Convergence>(true, |_, _| {}), Ok(()));
+    assert!(at_rest_with::<Convergence>(false, |_, _| {}).is_err_and(|message| message.contains("process")));
 }

@@ -32,7 +32,7 @@ fn given_help_when_asked_then_it_shows_commands_and_examples() {
 #[test]
 fn given_list_when_asked_then_every_scenario_or_coverage_point_has_a_line() {
     let scenarios: Vec<String> =
-        Scenario::ALL.iter().map(|scenario| format!("{:12} {}", scenario.name(), scenario.summary())).collect();
+        Scenario::ALL.iter().map(|scenario| format!("{:15}  {}", scenario.name(), scenario.summary())).collect();
     assert_eq!(text(&dagstorm(&["list"]).stdout).lines().collect::<Vec<_>>(), scenarios);
     let points = text(&dagstorm(&["list", "--coverage"]).stdout);
     assert_eq!(points.lines().count(), Point::ALL.len());

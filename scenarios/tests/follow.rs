@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "real processes, sockets and time")]
 
 mod follow_files;
+mod follow_state;
+mod follow_store;
 mod follow_support;
 
 use std::{
@@ -250,7 +252,7 @@ fn given_a_node_behind_tls_with_a_certificate_of_its_own_when_it_is_trusted_then
         .with_no_client_auth()
         .with_single_cert(vec![cert.der().clone()], key)
         .expect("the key fits");
-    let node = Node::start_behind(5, Some(TlsAcceptor::from(Arc::new(config))));
+    let node = Node::start_behind(5, TlsAcceptor::from(Arc::new(config)));
     node.run_to_rest();
     let (url, depth, file) = (node.tls_url(), node.finality_depth().to_string(), fresh_path("certificate.pem"));
     fs::write(&file, cert.pem()).expect("the scratch folder is writable");
@@ -296,39 +298,6 @@ fn given_a_command_that_cannot_work_when_run_then_exit_2_and_a_sentence_each() {
         .iter()
         .map(|arguments| format!("$ dagstorm follow {}\n{}", arguments.join(" "), error_of(arguments, 2)))
         .collect();
-    insta::assert_snapshot!(told.join("\n"));
-}
-
-#[test]
-fn given_a_store_that_cannot_be_used_when_started_then_exit_2_and_a_sentence_each() {
-    let node = Node::start(5);
-    node.run_to_rest();
-    let (url, depth) = (node.url(), node.finality_depth().to_string());
-    let used = fresh_path("used");
-    let mut holder = Follow::start(&following(&url, &depth, &["--json", "--store", &used.to_string_lossy()]));
-    holder.read_to_sink(&node, &[]);
-    let locked = error_of(&following(&url, &depth, &["--store", &used.to_string_lossy()]), 2);
-    holder.signal(Signal::INT);
-    holder.wait();
-
-    let elsewhere = ["--url", "ws://127.0.0.1:1", "--network", "mainnet", "--store", &used.to_string_lossy()];
-    let other_network = error_of(&elsewhere, 2);
-    let mut bytes = fs::read(&used).expect("the store was written");
-    let damaged = fresh_path("damaged");
-    let with_bytes = |bytes: &[u8]| {
-        fs::write(&damaged, bytes).expect("the scratch folder is writable");
-        error_of(&following(&url, &depth, &["--store", &damaged.to_string_lossy()]), 2)
-    };
-    let cut = with_bytes(&bytes[..bytes.len() / 2]);
-    bytes[4] = 9;
-    let newer = with_bytes(&bytes);
-    let empty = with_bytes(b"");
-    let text = with_bytes(b"{}");
-    let endless = error_of(&following(&url, &depth, &["--store", "/dev/zero"]), 2);
-    let nowhere = error_of(&following(&url, &depth, &["--store", "no-such-folder/store"]), 2);
-    let folder = error_of(&following(&url, &depth, &["--store", env!("CARGO_TARGET_TMPDIR")]), 2);
-    let told = [locked, other_network, cut, newer, empty, text, nowhere, folder];
-    assert!(endless.contains("/dev/zero"), "{endless}");
     insta::assert_snapshot!(told.join("\n"));
 }
 

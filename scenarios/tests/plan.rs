@@ -4,8 +4,9 @@ use std::{fs, path::PathBuf};
 
 use scenarios::{
     plan::{
-        LONGEST_MS, MOST_BYTES, Plan, PlanError, PlanFileError, PlannedBridge, PlannedCut, PlannedHeal, PlannedLatency,
-        PlannedLink, PlannedOutage, PlannedOutageKind, Topology,
+        LONGEST_MS, MOST_BYTES, Plan, PlanError, PlanFileError, PlannedBridge, PlannedCut, PlannedDiskFault,
+        PlannedDiskTrouble, PlannedHeal, PlannedLatency, PlannedLink, PlannedOutage, PlannedOutageKind, PlannedState,
+        SLOWEST_DISK_US, Topology,
     },
     report::Verdict,
     run::Untouched,
@@ -275,4 +276,95 @@ fn given_twins_with_different_faults_when_run_on_one_l1_then_both_have_what_thei
     }
     let report = run_on_fresh_thread(plan, false, Box::new(Untouched)).report;
     assert_eq!(report.verdict, Verdict::Pass);
+}
+
+/// A plan with a state machine and one disk fault of each kind that has a number of its own.
+fn with_disk() -> Plan {
+    let mut plan = Scenario::MachineEconomy.plan(5, SECONDS);
+    let fault = |what| PlannedDiskFault { at_ms: 1, restart_after_ms: 200, what };
+    let whats = [PlannedDiskTrouble::CrashInWrite(3), PlannedDiskTrouble::FullDisk { for_ms: 4 }];
+    let state = PlannedState {
+        write_latency_us: 5,
+        sync_latency_us: 6,
+        receipts_below_root: Some(7),
+        faults: whats.into_iter().map(fault).collect(),
+    };
+    plan.bridges[0].consumer.state = Some(state);
+    plan
+}
+
+#[test]
+fn given_a_state_machine_or_an_economy_that_cannot_be_when_read_then_a_sentence_names_what_is_wrong() {
+    let text = with_disk().to_text();
+    assert_eq!(Plan::parse(&text), Ok(with_disk()));
+    for (from, to, sentence) in [
+        (
+            "crash_in_write = 3",
+            "crash_in_write = 0",
+            "bridge 0: disk fault 0 strikes in operation 0, the first has number 1",
+        ),
+        ("crash_in_write = 3", "crash_in_read = 3", "crash_in_read"),
+        ("store_ms = 0", "store_ms = 1", "bridge 0: consumer.store_ms must be 0 with a state machine"),
+        (
+            "acknowledge_every = 1",
+            "acknowledge_every = 2",
+            "bridge 0: consumer.acknowledge_every is 2, it must be 1 with a state machine, which acknowledges each batch",
+        ),
+        ("restart_after_ms = 200", "restart_after_ms = -2", "`restart_after_ms`: invalid value"),
+        (
+            "restart_after_ms = 200",
+            "restart_after_ms = 99",
+            "`bridges[0].consumer.state.faults[0].restart_after_ms` is 99, a process is not back before 100 ms",
+        ),
+        (
+            "restart_after_ms = 200",
+            "restart_after_ms = 0",
+            "`bridges[0].consumer.state.faults[0].restart_after_ms` is 0, a process is not back before 100 ms",
+        ),
+        ("receipts_below_root = 7", "receipts_below_root = -7", "`receipts_below_root`: invalid value"),
+        ("drones = ", "drones = 0 #", "`economy.drones` is 0"),
+    ] {
+        assert!(text.contains(from), "the plan has no '{from}': {text}");
+        let error = Plan::parse(&text.replacen(from, to, 1)).expect_err("the plan is wrong").to_string();
+        assert!(error.contains(sentence), "'{to}': {error}");
+    }
+}
+
+#[test]
+fn given_a_time_of_a_disk_longer_than_the_longest_when_read_then_it_is_named_and_the_longest_is_accepted() {
+    let path = |field: &str| format!("bridges[0].consumer.state.{field}");
+    let changed = |change: &dyn Fn(&mut PlannedState)| {
+        let mut plan = with_disk();
+        change(plan.bridges[0].consumer.state.as_mut().expect("the plan has a state machine"));
+        Plan::parse(&plan.to_text()).err()
+    };
+    let after_storm_ms = SECONDS * 1_000 + LONGEST_MS;
+    for (field, most_ms, set) in [
+        ("faults[0].at_ms", after_storm_ms, (|state, ms| state.faults[0].at_ms = ms) as fn(&mut PlannedState, u64)),
+        ("faults[1].restart_after_ms", LONGEST_MS, |state, ms| state.faults[1].restart_after_ms = ms),
+        ("faults[1].what.full_disk.for_ms", LONGEST_MS, |state, ms| {
+            state.faults[1].what = PlannedDiskTrouble::FullDisk { for_ms: ms };
+        }),
+    ] {
+        assert_eq!(changed(&|state| set(state, most_ms)), None, "{field}");
+        let expected = PlanError::TooLong { field: path(field), value_ms: most_ms + 1, most_ms };
+        assert_eq!(changed(&|state| set(state, most_ms + 1)), Some(expected));
+    }
+    for (field, set) in [
+        ("write_latency_us", (|state, us| state.write_latency_us = us) as fn(&mut PlannedState, u64)),
+        ("sync_latency_us", |state, us| state.sync_latency_us = us),
+    ] {
+        assert_eq!(changed(&|state| set(state, SLOWEST_DISK_US)), None, "{field}");
+        let (value_us, most_us) = (SLOWEST_DISK_US + 1, SLOWEST_DISK_US);
+        let expected = PlanError::TooSlow { field: path(field), value_us, most_us };
+        assert_eq!(changed(&|state| set(state, value_us)), Some(expected));
+    }
+}
+
+#[test]
+fn given_a_plan_without_a_state_machine_when_written_then_nothing_says_so() {
+    let text = text();
+    for word in ["economy", "state", "consumer"] {
+        assert!(!text.contains(word), "'{word}' stands in {text}");
+    }
 }

@@ -96,7 +96,7 @@ impl EventTap for ClaimsPruning {
 fn given_a_bridge_that_ends_because_of_pruning_when_its_node_has_not_pruned_its_chain_then_the_claim_is_untrue() {
     let mut plan = Scenario::Steady.plan(1, 600);
     // A slow consumer may be away for too long: the end alone would be right.
-    plan.bridges[0].consumer = PlannedConsumer { store_ms: 10, acknowledge_every: 1 };
+    plan.bridges[0].consumer = PlannedConsumer { store_ms: 10, acknowledge_every: 1, ..PlannedConsumer::default() };
     let tap = Box::new(ClaimsPruning { events: 0, root: None });
     let report = run_on_fresh_thread(plan, false, tap).report;
     let Verdict::Safety(failure) = &report.verdict else { panic!("{:?}", report.verdict) };

@@ -94,6 +94,15 @@ fn given_reorgs_about_as_deep_as_finality_when_followed_then_who_must_end_does_a
 }
 
 #[test]
+fn given_a_machine_economy_when_disks_fail_and_processes_die_then_every_settlement_is_as_it_must_be() {
+    for report in storm(Scenario::MachineEconomy) {
+        let machine = report.figures.machine.expect("the scenario has a state machine");
+        assert!(machine.settled_confirmed >= 1 && machine.settled_expired >= 1, "{machine:?}");
+        assert!(machine.rolled_back >= 1 && machine.restarts >= 1, "{machine:?}");
+    }
+}
+
+#[test]
 fn given_the_whole_sweep_when_over_then_every_coverage_point_was_reached() {
     let mut coverage = Coverage::default();
     sweep().iter().for_each(|report| coverage.add(&report.coverage));

@@ -106,6 +106,7 @@ impl Machine {
     /// # Errors
     /// Why the store cannot be used; what is stored in it stays as it was.
     pub fn open(path: &Path, config: MachineConfig) -> Result<Self, OpenError> {
+        config.genesis.check()?;
         Self::over(Store::open_file(path, config.cache_bytes)?, config)
     }
 
@@ -114,11 +115,11 @@ impl Machine {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_on(storage: impl StorageBackend, config: MachineConfig) -> Result<Self, OpenError> {
+        config.genesis.check()?;
         Self::over(Store::open(storage, config.cache_bytes)?, config)
     }
 
     fn over(store: Store, config: MachineConfig) -> Result<Self, OpenError> {
-        config.genesis.check()?;
         let mut genesis_tree = StateTree::default();
         genesis_tree.update(config.genesis.accounts.iter().map(|(id, account)| (*id, Some(account))));
         let identity = config.identity(genesis_tree.root());

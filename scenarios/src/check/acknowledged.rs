@@ -1,5 +1,7 @@
 //! Property: the acknowledged stream has 1, 2, 3, ... once each: every numbered event follows the one before without gap or
-//! repetition, nothing is acknowledged that was not delivered, and in the end everything delivered is acknowledged.
+//! repetition, nothing is acknowledged that was not delivered, and in the end everything delivered is acknowledged. With a
+//! state machine, delivered means stored: a process that comes back has everything that was stored, so everything that was
+//! acknowledged, and the stream goes on behind it.
 //!
 //! Moment: every event, every acknowledgement, and at rest. Finds events lost or repeated between bridge and consumer, as
 //! when a reconnect re-registers a listener twice or a queue drops what a slow consumer leaves. False for a while: never;
@@ -7,7 +9,7 @@
 
 use bridge::L1Event;
 
-use super::{Checker, Context};
+use super::{Checker, Context, Restart};
 use crate::plan::Plan;
 
 /// See the module documentation.
@@ -47,6 +49,24 @@ impl Checker for Acknowledged {
             ));
         }
         self.acknowledged = sequence;
+        Ok(())
+    }
+
+    fn on_restart(&mut self, restart: Restart, _: Context<'_>) -> Result<(), String> {
+        if restart.stored < self.acknowledged {
+            return Err(format!(
+                "event {} was acknowledged, and a restart later the store stands at {}",
+                self.acknowledged, restart.stored
+            ));
+        }
+        if restart.stored != self.delivered {
+            return Err(format!(
+                "event {} was the last stored, and a restart later the store stands at {}",
+                self.delivered, restart.stored
+            ));
+        }
+        // The next bridge begins behind the checkpoint: what is stored needs no acknowledgement any more.
+        self.acknowledged = restart.stored;
         Ok(())
     }
 

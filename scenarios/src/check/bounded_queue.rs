@@ -7,7 +7,7 @@
 use bridge::L1Event;
 use sim::node::PAGE_MERGESETS;
 
-use super::{Checker, Context};
+use super::{Checker, Context, Restart};
 use crate::plan::Plan;
 
 /// See the module documentation.
@@ -48,6 +48,11 @@ impl Checker for BoundedQueue {
 
     fn on_acknowledged(&mut self, sequence: u64, _: Context<'_>) -> Result<(), String> {
         self.acknowledged = sequence;
+        Ok(())
+    }
+
+    fn on_restart(&mut self, restart: Restart, _: Context<'_>) -> Result<(), String> {
+        (self.delivered, self.acknowledged) = (restart.stored, restart.stored);
         Ok(())
     }
 }

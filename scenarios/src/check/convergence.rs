@@ -13,7 +13,7 @@ use sim::{dag::BlockId, network::Network, node::PAGE_MERGESETS, world::host::nod
 use super::{Breach, Checker, Context};
 use crate::{
     oracle::outcome::{self, Expected, Rest},
-    plan::Plan,
+    plan::{Plan, PlannedState},
 };
 
 /// Round trips before the first page: connection, WebSocket, who the node is, two subscriptions, where it stands, two headers.
@@ -67,6 +67,9 @@ impl Checker for Convergence {
         let hash = |block| context.network.store().dag().hash(block);
         // A consumer without a block is at the anchor.
         let (sink, genesis) = (hash(*sink), hash(BlockId::GENESIS));
+        if context.bridge.consumer.state.is_some() && context.machine.is_none() {
+            return Err("the consumer's process does not run".to_owned());
+        }
         match (expected, &self.fatal) {
             (Expected::Ends(end) | Expected::Either { end, .. }, Some(fatal)) if end.is_told_by(fatal) => Ok(()),
             (_, Some(fatal)) => Err(format!("the bridge ended ({fatal}), but {expected}")),
@@ -87,7 +90,7 @@ impl Checker for Convergence {
 
 /// Longest time after the L1 came to rest until bridge number `bridge` of `plan` has what its node has, or has ended: two
 /// full rounds of whatever it may be waiting for, and one for each of its nodes, all of which must be asked before the end;
-/// and the pages to fetch.
+/// and the pages to fetch. A process that died at the end of the storm comes back first.
 pub fn liveness_bound(plan: &Plan, bridge: usize, network: &Network) -> Duration {
     let config = plan.bridge(bridge);
     let waiting = config.request_timeout.saturating_add(config.connect_timeout).saturating_add(config.backoff_max);
@@ -101,5 +104,7 @@ pub fn liveness_bound(plan: &Plan, bridge: usize, network: &Network) -> Duration
     let nodes = u32::try_from(config.nodes.len()).unwrap_or(u32::MAX);
     let rounds = nodes.saturating_add(1).max(2);
     let waiting = waiting.saturating_add(config.poll_interval).saturating_mul(rounds);
+    let restart_ms = plan.bridges[bridge].consumer.state.as_ref().map_or(0, PlannedState::longest_restart_ms);
+    let waiting = waiting.saturating_add(Duration::from_millis(restart_ms));
     waiting.saturating_add(round_trip.saturating_mul(requests))
 }

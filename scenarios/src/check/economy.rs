@@ -1,5 +1,7 @@
 //! Property: the bridge does not ask more than it needs: at most 1.2 chain requests for each block delivered, one for each
-//! poll interval, and a few for each session; and it connects again only after a pause that grows.
+//! poll interval, and a few for each session; and it connects again only after a pause that grows. A restarted process may
+//! ask again for what it had not stored, and its first attempt needs no pause: each numbered event that it forgot counts as
+//! a block, reorgs and finalized blocks too, so that after a restart a little more is allowed than the blocks need.
 //!
 //! Moment: at rest. Finds a bridge that asks once per notification, or again and again for the same, and one that calls a
 //! node that accepts and closes in a tight loop. False for a while: before the first blocks arrive, which is why it is
@@ -7,7 +9,7 @@
 
 use bridge::L1Event;
 
-use super::{Checker, Context};
+use super::{Checker, Context, Restart};
 use crate::plan::{Plan, PlannedBridge};
 
 /// Chain requests that a session may need to find its place.
@@ -17,6 +19,8 @@ const PER_SESSION: u64 = 5;
 #[derive(Debug, Default)]
 pub struct Economy {
     sessions: u64,
+    /// Numbered events, most of them blocks, that were told to a process that died before it had stored them.
+    forgotten: u64,
 }
 
 impl Checker for Economy {
@@ -37,16 +41,23 @@ impl Checker for Economy {
         Ok(())
     }
 
+    fn on_restart(&mut self, restart: Restart, _: Context<'_>) -> Result<(), String> {
+        self.sessions += 1;
+        self.forgotten += restart.forgotten;
+        Ok(())
+    }
+
     fn at_rest(&mut self, context: Context<'_>) -> Result<(), String> {
         let elapsed_ms = u64::try_from(context.now.as_millis()).unwrap_or(u64::MAX);
         let polls = elapsed_ms / context.bridge.poll_interval_ms;
-        let allowed = context.replica.added * 12 / 10 + polls + self.sessions * PER_SESSION;
+        let (delivered, forgotten) = (context.replica.added, self.forgotten);
+        let allowed = (delivered + forgotten) * 12 / 10 + polls + self.sessions * PER_SESSION;
         let chain_requests = context.counters.chain_requests;
         if chain_requests > allowed {
             return Err(format!(
-                "{chain_requests} chain requests for {} delivered blocks, {polls} polls and {} sessions; {allowed} are \
-                 allowed",
-                context.replica.added, self.sessions
+                "{chain_requests} chain requests for {delivered} delivered blocks, {forgotten} forgotten events, {polls} polls \
+                 and {} sessions; {allowed} are allowed",
+                self.sessions
             ));
         }
         let attempts = context.counters.attempts;

@@ -4,11 +4,12 @@
 //!
 //! Moment: every event. Finds a bridge that finalizes too early or too late or never (vprogs #113: a notification that
 //! means something else was taken for the sign), moves finality back, or follows a chain that leaves the finalized prefix.
-//! False for a while: within a page the last part is.
+//! False for a while: within a page the last part is; and after a restart until the new bridge heard from its node, because
+//! the process may have died between the page that made a block final and the word of it.
 
 use bridge::{ChainRef, L1Event};
 
-use super::{Checker, Context};
+use super::{Checker, Context, Restart};
 use crate::plan::Plan;
 
 /// See the module documentation.
@@ -16,6 +17,8 @@ use crate::plan::Plan;
 pub struct Finality {
     finality_depth: u64,
     last: Option<ChainRef>,
+    /// The bridge is new and has told nothing of the chain yet.
+    is_new: bool,
 }
 
 impl Finality {
@@ -47,7 +50,7 @@ impl Finality {
         let root = self.last.map_or(0, |last| last.index);
         let child = usize::try_from(root).ok().and_then(|root| context.replica.blocks().get(root));
         match child {
-            Some(child) if child.block.blue_score <= self.highest_final(context) => {
+            Some(child) if !self.is_new && child.block.blue_score <= self.highest_final(context) => {
                 Err(format!("{:?} is not finalized although deep enough", child.block))
             }
             _ => Ok(()),
@@ -62,7 +65,7 @@ impl Finality {
 
 impl Checker for Finality {
     fn new(plan: &Plan, _: usize) -> Self {
-        Self { finality_depth: plan.parameters.finality_depth, last: None }
+        Self { finality_depth: plan.parameters.finality_depth, last: None, is_new: false }
     }
 
     fn name(&self) -> &'static str {
@@ -74,6 +77,9 @@ impl Checker for Finality {
     }
 
     fn on_event(&mut self, event: &L1Event, context: Context<'_>) -> Result<(), String> {
+        if event.sequence().is_some() || matches!(event, L1Event::Synced { .. }) {
+            self.is_new = false;
+        }
         match event {
             L1Event::Finalized { block, .. } => self.check_finalized(*block, context),
             L1Event::Reorg(reorg) => match self.last {
@@ -85,6 +91,11 @@ impl Checker for Finality {
             L1Event::Synced { .. } | L1Event::Disconnected { .. } => self.check_root(context),
             _ => Ok(()),
         }
+    }
+
+    fn on_restart(&mut self, _: Restart, _: Context<'_>) -> Result<(), String> {
+        self.is_new = true;
+        Ok(())
     }
 
     fn at_rest(&mut self, context: Context<'_>) -> Result<(), String> {

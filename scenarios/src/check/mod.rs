@@ -52,6 +52,25 @@ pub trait Checker {
         Ok(())
     }
 
+    /// A batch of events, each of which was looked at before, is durable in the state machine.
+    ///
+    /// # Errors
+    /// What was seen and what should have been.
+    fn on_stored(&mut self, _stored: &Stored<'_>, _context: Context<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The consumer's process died and is back with what its state machine has stored; a new bridge goes on from there.
+    /// Events that were taken and not stored are forgotten: no checker has seen them, also those without a number. A batch
+    /// that turns out to be stored although its process died over it was looked at just before, event by event, but without
+    /// [`on_stored`](Self::on_stored): what it did was never told.
+    ///
+    /// # Errors
+    /// What was seen and what should have been.
+    fn on_restart(&mut self, _restart: Restart, _context: Context<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Looks once more at the end of the run: the L1 is at rest, and the bridge had its time to arrive or to end.
     ///
     /// # Errors
@@ -59,6 +78,24 @@ pub trait Checker {
     fn at_rest(&mut self, _context: Context<'_>) -> Result<(), String> {
         Ok(())
     }
+}
+
+/// A batch of events that became durable together.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    /// The events, in order.
+    pub events: &'a [L1Event],
+    /// What they did to the state machine.
+    pub applied: &'a state::Applied,
+}
+
+/// A consumer's process is back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// Number of the last event whose effects are stored; 0 if nothing is.
+    pub stored: u64,
+    /// Numbered events that the bridge had told and that are forgotten.
+    pub forgotten: u64,
 }
 
 /// What a checker may look at. Truth comes from the oracle, never from answers of nodes.
@@ -80,6 +117,8 @@ pub struct Context<'a> {
     pub bridge: &'a PlannedBridge,
     /// What the bridge did so far.
     pub counters: Counters,
+    /// The state machine, if the consumer has one and its process runs: with the whole batch of the events looked at.
+    pub machine: Option<&'a state::Machine>,
     /// Numbered events that wait in the bridge's queue.
     pub waiting: u64,
     /// The event stream has come to its end.
@@ -144,4 +183,6 @@ checkers! {
     bounded_queue::BoundedQueue,
     economy::Economy,
     matches_node::MatchesNode,
+    settlement::Settlement,
+    machine::StateMachine,
 }

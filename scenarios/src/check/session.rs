@@ -1,12 +1,12 @@
 //! Property: `Connected` and `Disconnected` alternate and name the same session, sessions rise, blocks and reorgs come only
-//! while connected, and nothing follows `Fatal`.
+//! while connected, and nothing follows `Fatal`. The bridge of a restarted process begins anew, with a session of its own.
 //!
 //! Moment: every event. Finds a bridge that keeps two sessions, tells an end twice (kaspa-wrpc-client emits two
 //! disconnects for one), or applies a reply of a dead session. False for a while: never.
 
 use bridge::L1Event;
 
-use super::{Checker, Context};
+use super::{Checker, Context, Restart};
 use crate::plan::Plan;
 
 /// See the module documentation.
@@ -58,5 +58,14 @@ impl Checker for Session {
             }
             _ => Ok(()),
         }
+    }
+
+    fn on_restart(&mut self, _: Restart, _: Context<'_>) -> Result<(), String> {
+        if self.ended {
+            return Err("the process went on after Fatal".to_owned());
+        }
+        // The present session died with the process and is not told as ended; the next process counts from 1.
+        *self = Self::default();
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use bridge::{AcceptedTransaction, BlockAdded, L1Event};
 use kaspa_hashes::Hash;
 use sim::{block_store::BlockStore, dag::BlockId};
 
-use super::{Checker, Context};
+use super::{Checker, Context, Restart};
 use crate::{oracle, plan::Plan};
 
 /// See the module documentation.
@@ -46,7 +46,12 @@ impl Checker for Truth {
             return Err(format!("block {} is on no chain of this L1", added.block.hash));
         };
         check_header(added, store, id)?;
-        let truth = context.oracle.tip().accepted.iter().map(|index| (store.transaction_id(*index), store.transaction_fields(*index)));
+        let truth = context
+            .oracle
+            .tip()
+            .accepted
+            .iter()
+            .map(|index| (store.transaction_id(*index), store.transaction_fields(*index)));
         if added.accepted.len() != truth.len() {
             let (found, truth) = (added.accepted.len(), truth.len());
             return Err(format!("block {} accepts {truth} transactions, {found} were delivered", added.block.hash));
@@ -65,6 +70,12 @@ impl Checker for Truth {
                 ));
             }
         }
+        Ok(())
+    }
+
+    fn on_restart(&mut self, _: Restart, _: Context<'_>) -> Result<(), String> {
+        // The page may have been cut by the end of the process.
+        self.unverified = None;
         Ok(())
     }
 }

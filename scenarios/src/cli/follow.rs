@@ -1,30 +1,34 @@
-//! `dagstorm follow`: the shipped bridge against a real node, on the real runtime.
+//! `dagstorm follow`: the shipped bridge and, with a store, the state machine against a real node, on the real runtime.
 //!
 //! Standard output has events and nothing else; what the command does is told on standard error. An event is
-//! acknowledged only when it was printed and, with a store, the checkpoint after it was stored.
+//! acknowledged only when it was printed and, with a store, executed and stored together with the checkpoint after it.
 
 mod consumer;
 mod error;
+mod genesis;
 mod json;
 mod lines;
 mod progress;
 mod settings;
+mod source;
 mod stop;
 mod store;
+mod tally;
 mod text;
 
 use std::{io, path::PathBuf};
 
-use bridge::{Checkpoint, Config, L1Bridge, NodeUrl, wire::Network};
+use bridge::{Config, Filter, L1Bridge, NodeUrl, wire::Network};
 use clap::{ArgAction, Args};
+use state::Machine;
 use tokio::runtime::{Builder, Runtime};
 
 use self::{
-    consumer::{Consumer, Record},
+    consumer::{Consumer, Style},
     error::FollowError,
     lines::Lines,
-    settings::{PayloadPrefix, Start, Subnetwork},
-    store::Store,
+    settings::{PayloadPrefix, Receipts, Start, Subnetwork},
+    source::{Source, Stored},
 };
 use super::output::{self, Tone};
 
@@ -36,29 +40,43 @@ Output: one line for each event; with --json one object a line. `event` is the n
 
 Nodes: kaspad opens no Borsh port unless told to, for mainnet with `kaspad --rpclisten-borsh=127.0.0.1:17110`.
 
-Start: a store that has a checkpoint decides where the events go on; --from is for the first start and not looked at then,
+State machine: --store PATH executes accepted transactions whose payload begins with DSTX on the programs of the state crate
+  (ledger, charging, delivery, insurance; Schnorr signatures over the state machine's identity, told at the start).
+  It sees every transaction, whatever --payload-prefix and --subnetwork leave of the output. What became of them is known
+  after they are stored, so that it is told on standard error: a count at the end, with -v a line for each. The count has
+  what a reorg took back, too; the store has the receipts of the present chain.
+
+Genesis: --genesis FILE is TOML with `[[mint]]`, `key = \"64 hex digits\"` and `amount = 1000` for each key that begins with
+  money; an amount above 2^63 - 1 is written as text. A store belongs to its genesis and takes no other one.
+
+Start: a store that has events decides where they go on; --from is for the first start and not looked at then,
   so that one command line does for both. Without --from the first start is at the node's pruning point: about 30
   hours of chain come first on mainnet and testnets.
+  A state has what transactions did after that start: the state roots of two stores can be compared if they have the same
+  genesis and the same start. `Anchored` on standard error names it before the first event is stored; --from takes its hash
+  as long as a node serves the chain from there.
 
 Numbers: BlockAdded, Reorg and Finalized carry `sequence`, 1, 2, 3, ... without a gap, also from one process to the next
-  with --store. The checkpoint is stored after the events are printed. If a process is killed between the two, the next one
-  prints the events since the last checkpoint again: the same numbers, and after a reorg in the meantime other content. What
-  comes last for a number counts. After Ctrl-C nothing comes again.
+  with --store. Events are stored, with all that they do to the state, after they are printed. If a process is killed between
+  the two, the next one prints the events since the last stored one again: the same numbers, and after a reorg in the meantime
+  other content. What comes last for a number counts. After Ctrl-C nothing comes again.
 
-Output that lasts: with --store, events printed to a regular file (`>> FILE`) are on its disk before the checkpoint that
-  counts them. Of a pipe or terminal the checkpoint counts what was written to it: what its reader loses does not come again.
+Output that lasts: with --store, events printed to a regular file (`>> FILE`) are on its disk before the store counts
+  them. Of a pipe or terminal the store counts what was written to it: what its reader loses does not come again.
   A kill may cut the last line off. The next process begins with a line feed if it finds such a file so and may read it; in a
   pipe its first line is joined to the cut one.
 
-Files: beside --store PATH stays PATH.lock, which keeps a second process out; PATH.new is there while PATH is replaced.
+Files: --store PATH is one file, a redb database, that one process at a time has open. A kill at any moment leaves it whole;
+  the next process checks every page of it before it goes on.
 
 Examples:
   dagstorm follow --url ws://127.0.0.1:17110 --network mainnet --from tip
-  dagstorm follow --url ws://a:17210 --url ws://b:17210 --network testnet-10 --store chain.l1cp --json >> chain.jsonl
+  dagstorm follow --url ws://a:17210 --url ws://b:17210 --network testnet-10 --store state.redb --json >> chain.jsonl
   dagstorm follow --url ws://127.0.0.1:17510 --network simnet --finality-depth 432000 --json | jq .event
+  dagstorm follow --url ws://127.0.0.1:17210 --network testnet-10 --from tip --store state.redb --genesis genesis.toml -v
 
-Exit codes: 0 stopped by Ctrl-C, SIGTERM or the reader of its output, 1 cannot print or store, 2 usage, also a store that
-  cannot be used, 20 no node can be followed, 101 panic, 130 or 143 stopped at once by a second Ctrl-C or SIGTERM.";
+Exit codes: 0 stopped by Ctrl-C, SIGTERM or the reader of its output, 1 cannot print or store, 2 usage, also a store or
+  genesis that cannot be used, 20 no node can be followed, 101 panic, 130 or 143 stopped at once by a second Ctrl-C or SIGTERM.";
 
 /// What `dagstorm follow` is told.
 #[derive(Args)]
@@ -70,9 +88,15 @@ pub struct FollowArguments {
     /// The network of the nodes: mainnet, testnet-NUMBER, simnet or devnet.
     #[arg(long, value_name = "NET")]
     network: Network,
-    /// File that keeps where the events ended, to go on from there; one process at a time.
+    /// Run the state machine on the chain, and keep it in this file together with where the events ended.
     #[arg(long, value_name = "PATH")]
     store: Option<PathBuf>,
+    /// TOML file with the balances that the state machine begins with; without it nobody has any.
+    #[arg(long, value_name = "FILE", requires = "store")]
+    genesis: Option<PathBuf>,
+    /// Keep receipts of so many chain blocks below the newest final one, or all (the default).
+    #[arg(long, value_name = "N|all", requires = "store")]
+    receipts: Option<Receipts>,
     /// Where to begin: pruning-point (the default), tip, or the hash of a chain block. A store goes first.
     #[arg(long, value_name = "START")]
     from: Option<Start>,
@@ -94,7 +118,7 @@ pub struct FollowArguments {
     /// Print one JSON object a line for each event.
     #[arg(long)]
     json: bool,
-    /// Tell on standard error what the bridge does.
+    /// Tell on standard error what the bridge does and what becomes of each transaction of the state machine.
     #[arg(short, long, action = ArgAction::SetTrue)]
     verbose: bool,
 }
@@ -109,16 +133,20 @@ pub fn follow(arguments: &FollowArguments) -> u8 {
 }
 
 fn run(arguments: &FollowArguments) -> Result<(), FollowError> {
+    // What is wrong with the arguments is known before a store is made.
     let config = settings::config(arguments)?;
-    let store = arguments.store.as_deref().map(Store::open).transpose()?;
-    let checkpoint = store.as_ref().map(|store| store.load(config.network)).transpose()?.flatten();
+    let machine_config = settings::machine(arguments)?;
     let lines = Lines::of_stdout().map_err(FollowError::Print)?;
+    let machine = match &arguments.store {
+        None => None,
+        Some(name) => Some((name.clone(), store::open(name, machine_config)?)),
+    };
     if arguments.verbose {
         tell_what_the_bridge_does();
     }
     // The bridge has a thread of its own: it answers the node's pings while this one waits for the reader or the disk.
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(FollowError::Runtime)?;
-    let outcome = follow_on(&runtime, arguments, config, lines, store, checkpoint.as_ref());
+    let outcome = follow_on(&runtime, arguments, config, lines, machine);
     // Without waiting: the system may still be looking up a host name.
     runtime.shutdown_background();
     outcome
@@ -129,30 +157,38 @@ fn follow_on(
     arguments: &FollowArguments,
     config: Config,
     lines: Lines,
-    store: Option<Store>,
-    checkpoint: Option<&Checkpoint>,
+    machine: Option<(PathBuf, Machine)>,
 ) -> Result<(), FollowError> {
     let _inside = runtime.enter();
     let mut stop = stop::listen(runtime).map_err(FollowError::Runtime)?;
-    let network = config.network;
-    let bridge = match checkpoint {
-        None => L1Bridge::start(config)?,
-        Some(checkpoint) => L1Bridge::resume(config, checkpoint, None)?,
+    let source = match machine {
+        None => Source::Bridge(L1Bridge::start(config)?),
+        Some((name, machine)) => {
+            let consumer = state::Consumer::start(config, machine)?;
+            Source::Machine(Box::new(Stored { consumer, name }))
+        }
     };
-    tell_beginning(arguments, checkpoint);
-    let record = store.map(|store| Record::new(store, network, checkpoint));
-    let mut consumer = Consumer::new(bridge, lines, arguments.json, record, !arguments.verbose);
+    tell_beginning(arguments, source.machine());
+    // The bridge alone has left out already what is not to be seen.
+    let shown = source.machine().map_or_else(Filter::default, |_| settings::shown(arguments));
+    let style = Style { json: arguments.json, verbose: arguments.verbose, shown };
+    let consumer = Consumer::new(source, lines, style);
     runtime.block_on(consumer.follow(&mut stop))
 }
 
-fn tell_beginning(arguments: &FollowArguments, checkpoint: Option<&Checkpoint>) {
+fn tell_beginning(arguments: &FollowArguments, machine: Option<&Machine>) {
     let nodes: Vec<&str> = arguments.url.iter().map(NodeUrl::as_str).collect();
     output::status(Tone::Good, "Following", &format!("{} through {}", arguments.network, nodes.join(", ")));
-    let Some(checkpoint) = checkpoint else { return };
+    let Some(machine) = machine else { return };
+    let (id, root) = (hex::encode(machine.genesis_id()), machine.state_root());
+    let Some(checkpoint) = machine.checkpoint() else {
+        output::status(Tone::Good, "Beginning", &format!("with state root {root} of state machine {id}"));
+        return;
+    };
     let (sequence, tip) = (checkpoint.sequence(), checkpoint.tip());
     let unused = if arguments.from.is_some() { "; --from is for the first start and not looked at" } else { "" };
-    let text = format!("after event {sequence} at {} index {}{unused}", tip.hash, tip.index);
-    output::status(Tone::Good, "Resuming", &text);
+    let place = format!("after event {sequence} at {} index {}", tip.hash, tip.index);
+    output::status(Tone::Good, "Resuming", &format!("{place}, state root {root} of state machine {id}{unused}"));
 }
 
 /// Prints what the bridge traces. A process that has a subscriber already keeps it.

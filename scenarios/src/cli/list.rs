@@ -12,7 +12,7 @@ pub fn list(arguments: &ListArguments) -> u8 {
         }
     } else {
         for scenario in Scenario::ALL {
-            output::plain(&format!("{:12} {}", scenario.name(), scenario.summary()));
+            output::plain(&format!("{:15}  {}", scenario.name(), scenario.summary()));
         }
     }
     0

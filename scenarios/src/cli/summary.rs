@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use scenarios::{
     coverage::{Coverage, Point},
-    report::{self, RunReport, Verdict},
+    report::{self, MachineFigures, RunReport, Verdict},
 };
 
 use super::output::{self, Tone};
@@ -12,9 +12,10 @@ use super::output::{self, Tone};
 /// One line for a run that passed.
 pub fn print_run(report: &RunReport) {
     let (name, seed, figures) = (report.scenario.as_str(), report.seed, &report.figures);
+    let machine = figures.machine.as_ref().map_or(String::new(), |machine| format!("{}, ", machine_text(machine)));
     let text = format!(
         "[{:>7.3}s] {name} seed {seed}, plan {}: {} blocks, {} chain blocks, {} reorgs (deepest {}), {} disconnects, \
-         hash {}",
+         {machine}hash {}",
         report.cpu_seconds,
         &report.plan_digest.to_string()[..8],
         figures.blocks,
@@ -25,6 +26,17 @@ pub fn print_run(report: &RunReport) {
         &report.hash.to_string()[..16],
     );
     output::line(Tone::Good, "PASS", &text);
+}
+
+/// What a state machine and its process did.
+fn machine_text(machine: &MachineFigures) -> String {
+    let MachineFigures { applied, rejected, settled_confirmed, settled_expired, rolled_back, .. } = machine;
+    let MachineFigures { crashes, kills, restarts, disk_errors, .. } = machine;
+    format!(
+        "{applied} transactions applied ({settled_confirmed} settle a delivery made, {settled_expired} one expired), \
+         {rejected} rejected, {rolled_back} blocks rolled back, {crashes} failures of power, {kills} kills, \
+         {disk_errors} disk errors, {restarts} restarts"
+    )
 }
 
 /// Sums over the runs of one scenario.
@@ -39,6 +51,7 @@ struct Row {
     reorgs: u64,
     max_reorg_depth: u64,
     disconnects: u64,
+    machine: Option<MachineFigures>,
 }
 
 /// Sums over the runs of a command.
@@ -69,6 +82,9 @@ impl Summary {
         row.reorgs += figures.reorgs;
         row.max_reorg_depth = row.max_reorg_depth.max(figures.max_reorg_depth);
         row.disconnects += figures.disconnects;
+        if let Some(machine) = &figures.machine {
+            row.machine.get_or_insert_default().add(machine);
+        }
         self.coverage.add(&report.coverage);
         self.verdicts.push(report.verdict);
     }
@@ -105,7 +121,7 @@ impl Summary {
     pub fn print(&self) {
         output::plain("");
         output::plain(&format!(
-            "{:12} {:>6} {:>6} {:>9} {:>8} {:>12} {:>7} {:>7} {:>11} {:>14}",
+            "{:15} {:>6} {:>6} {:>9} {:>8} {:>12} {:>7} {:>7} {:>11} {:>14}",
             "scenario",
             "runs",
             "passed",
@@ -119,7 +135,7 @@ impl Summary {
         ));
         for (name, row) in &self.rows {
             output::plain(&format!(
-                "{name:12} {:>6} {:>6} {:>8.0}s {:>8} {:>12} {:>7} {:>7} {:>11} {:>14.0}",
+                "{name:15} {:>6} {:>6} {:>8.0}s {:>8} {:>12} {:>7} {:>7} {:>11} {:>14.0}",
                 row.runs,
                 row.passed,
                 row.sim_seconds,
@@ -130,6 +146,10 @@ impl Summary {
                 row.disconnects,
                 row.sim_seconds / row.cpu_seconds,
             ));
+        }
+        for (name, machine) in self.rows.iter().filter_map(|(name, row)| Some((name, row.machine.as_ref()?))) {
+            output::plain("");
+            output::plain(&format!("{name}: {}", machine_text(machine)));
         }
         output::plain("");
         let simulated: f64 = self.rows.values().map(|row| row.sim_seconds).sum();

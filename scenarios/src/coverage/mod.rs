@@ -13,11 +13,13 @@
 //! |---|---|
 //! | `backlog.rs` | a consumer that does not keep up |
 //! | `chain.rs` | the followed chain |
+//! | `process.rs` | a process with a state machine that dies and comes back |
 //! | `session.rs` | sessions and attempts to have one |
 //! | `spends.rs` | transactions that exclude each other |
 
 mod backlog;
 mod chain;
+mod process;
 mod session;
 mod spends;
 mod watch;
@@ -80,12 +82,31 @@ points! {
     ConflictEnds = "conflict-ends", "the bridge ends because its node left a final block";
     FinalityEdge = "finality-edge", "a branch that the node lost was just final, or would have been soon";
     WrongNetworkEnds = "wrong-network-ends", "the bridge ends because its node is on another network";
+    RollsBackExecuted = "rolls-back-executed", "a reorg removes a block with transactions that the state machine has executed";
+    CrashInWrite = "crash-in-write", "the power fails in a write of a batch";
+    CrashInSync = "crash-in-sync", "the power fails while a batch is being made durable";
+    CrashBeforeAcknowledgement = "crash-before-acknowledgement", "the power fails when a batch is stored and not acknowledged";
+    CrashInOpening = "crash-in-opening", "the power fails while a store is being opened";
+    ForgottenInDoubt = "forgotten-in-doubt", "a process dies in storing a batch, and the reopened store is as before it";
+    StoredInDoubt = "stored-in-doubt", "a process dies in storing a batch, and the reopened store has it";
+    WriteError = "write-error", "a batch cannot be stored because a write fails";
+    SyncError = "sync-error", "a batch cannot be stored because a sync fails";
+    FullDisk = "full-disk", "a batch cannot be stored because the disk is full";
+    ProcessKilled = "process-killed", "a process that has its store open is killed";
+    DropsReceipts = "drops-receipts", "a state machine has dropped receipts of blocks far below the finalized root";
+    ReorgAcrossRestart = "reorg-across-restart", "the first thing that a restarted process is told of the chain is a reorg";
 }
 
 /// How often each point was reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
     counts: [u64; Point::ALL.len()],
+}
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self { counts: [0; Point::ALL.len()] }
+    }
 }
 
 impl Coverage {

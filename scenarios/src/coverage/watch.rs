@@ -5,7 +5,7 @@
 
 use bridge::L1Event;
 
-use super::{Coverage, Point, backlog::Backlog, chain::Chain, session::Session, spends::Spends};
+use super::{Coverage, Point, backlog::Backlog, chain::Chain, process::Process, session::Session, spends::Spends};
 use crate::{check::Context, oracle::outcome::Rest};
 
 /// A branch is at the edge of finality if it ended within this part of the finality depth from it, on either side.
@@ -16,6 +16,7 @@ const EDGE: u64 = 20;
 pub struct Watch {
     backlog: Backlog,
     chain: Chain,
+    process: Process,
     session: Session,
     spends: Spends,
 }
@@ -25,8 +26,15 @@ impl Watch {
     pub fn on_event(&mut self, event: &L1Event, context: Context<'_>, coverage: &mut Coverage) {
         self.backlog.on_event(event, context, coverage);
         self.chain.on_event(event, context, coverage);
+        self.process.on_event(event, coverage);
         self.session.on_event(event, coverage);
         self.spends.on_event(event, context, coverage);
+    }
+
+    /// The consumer's process is back: its bridge is another, with a queue and sessions of its own.
+    pub fn on_restart(&mut self) {
+        (self.backlog, self.session) = (Backlog::default(), Session::default());
+        self.process.on_restart();
     }
 
     /// Looks at the end of the run.

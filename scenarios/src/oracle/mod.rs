@@ -16,11 +16,13 @@
 //! | [`fork`] | where two selected chains part |
 //! | [`outcome`] | how a bridge must end |
 //! | [`heaviest_known`] | the heaviest block of a node |
+//! | [`economy`] | who owns what and what became of each transaction of the machine economy |
 //! | [`heaviest_allowed`] | the sink that a node should have: it keeps what is final |
 //!
 //! # Panics
 //! Ids must come from the store that they are used with; block and node numbers from elsewhere panic.
 
+pub mod economy;
 pub mod outcome;
 mod utxo;
 mod walk;

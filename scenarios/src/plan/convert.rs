@@ -1,20 +1,33 @@
 //! From a plan to the settings of simulation and bridges.
 
-use std::{collections::BTreeSet, sync::mpsc::Sender, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, mpsc::Sender},
+    time::Duration,
+};
 
 use bridge::{Config, StartAt, follower::Follower, wire::Network as NetworkName};
 use sim::{
     gossip::{Cut, Heal, Latency, Link},
     network::{History, Network, NetworkConfig, Outage, OutageKind},
+    random::Streams,
     trace::Entry,
+    workload::PayloadSource,
     world::{WorldConfig, host::node_url},
 };
+use state::{MachineConfig, ReceiptRetention, authorization::Unchecked};
 
 use super::{
     Plan, PlanError, PlannedBridge, PlannedConsumer, PlannedCut, PlannedHeal, PlannedLatency, PlannedLink,
     PlannedOutage, PlannedOutageKind, SIMULATED_NETWORK,
 };
-use crate::scenario::Scenario;
+use crate::{
+    economy::{self, Economy, EconomyConfig},
+    scenario::Scenario,
+};
+
+/// Memory for pages of a state machine's database, in bytes: what a storm stores fits.
+const CACHE_BYTES: usize = 16 << 20;
 
 impl Plan {
     /// Checks what the format alone cannot.
@@ -25,6 +38,7 @@ impl Plan {
         self.scenario()?;
         self.check_times()?;
         Network::new(self.network())?;
+        self.economy.as_ref().map_or(Ok(()), EconomyConfig::check)?;
         let nodes = self.topology.hash_shares.len();
         if self.bridges.is_empty() {
             return Err(PlanError::NoBridge);
@@ -36,9 +50,7 @@ impl Plan {
             if let Err(error) = bridge.network.parse::<NetworkName>() {
                 return Err(PlanError::BridgeNetwork { bridge: number, error });
             }
-            if bridge.consumer.acknowledge_every == 0 {
-                return Err(PlanError::NeverAcknowledges { bridge: number });
-            }
+            bridge.consumer.check(number)?;
             let settings = Follower::new(self.bridge(number));
             settings.map_err(|error| PlanError::Bridge { bridge: number, error })?;
         }
@@ -91,6 +103,32 @@ impl Plan {
         // Bridges that share a seed would return to a restarted node in step.
         config.seed = self.seed.0.wrapping_add(number as u64);
         config
+    }
+
+    /// What the state machine behind that bridge is made from; as [`machine`](Self::machine) if there is none.
+    pub fn machine_of(&self, bridge: usize) -> MachineConfig {
+        let state = self.bridges.get(bridge).and_then(|bridge| bridge.consumer.state.as_ref());
+        let kept = state.and_then(|state| state.receipts_below_root);
+        let receipts = kept.map_or(ReceiptRetention::Forever, ReceiptRetention::BlocksBelowRoot);
+        MachineConfig { receipts, ..self.machine() }
+    }
+
+    /// What every state machine of the plan is made from, but for how long it keeps receipts: here for ever.
+    pub fn machine(&self) -> MachineConfig {
+        let network = SIMULATED_NETWORK.parse().unwrap_or(NetworkName::SIMNET);
+        let genesis = self.economy.as_ref().map(|economy| economy::genesis(economy, Streams::new(self.seed.0)));
+        MachineConfig {
+            authorization: Arc::new(Unchecked),
+            genesis: genesis.unwrap_or_default(),
+            cache_bytes: CACHE_BYTES,
+            ..MachineConfig::new(network)
+        }
+    }
+
+    /// Where the payloads of the L1's transactions come from; `None` if they mean nothing.
+    pub fn payloads(&self) -> Option<Box<dyn PayloadSource>> {
+        let economy = self.economy.as_ref()?;
+        Some(Box::new(Economy::new(economy, Streams::new(self.seed.0))))
     }
 
     /// What the L1 is made from.

@@ -7,12 +7,23 @@ use sim::network::NetworkError;
 use thiserror::Error;
 
 use super::{MOST_BYTES, VERSION};
-use crate::fault::TriggerError;
+use crate::{economy::EconomyError, fault::TriggerError};
 
 /// Why a plan cannot be run.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanError {
+    /// A setting that a state machine would not heed.
+    #[error(
+        "bridge {bridge}: consumer.acknowledge_every is {value}, it must be 1 with a state machine, which acknowledges \
+         each batch"
+    )]
+    AcknowledgesBatches {
+        /// Number of the bridge, from 0.
+        bridge: usize,
+        /// What it is.
+        value: u64,
+    },
     /// A bridge's settings contradict each other.
     #[error("bridge {bridge}: {error}")]
     Bridge {
@@ -39,6 +50,9 @@ pub enum PlanError {
         /// Number of nodes.
         nodes: usize,
     },
+    /// The machine economy cannot be.
+    #[error(transparent)]
+    Economy(#[from] EconomyError),
     /// A fault that cannot strike.
     #[error("fault {id}: {error}")]
     Fault {
@@ -73,6 +87,20 @@ pub enum PlanError {
     /// Nobody follows.
     #[error("the plan has no bridge")]
     NoBridge,
+    /// A disk fault that waits for an operation which never comes.
+    #[error("bridge {bridge}: disk fault {fault} strikes in operation 0, the first has number 1")]
+    OperationZero {
+        /// Number of the bridge, from 0.
+        bridge: usize,
+        /// Number of the disk fault, from 0.
+        fault: usize,
+    },
+    /// Two ways of being slow at once.
+    #[error("bridge {bridge}: consumer.store_ms must be 0 with a state machine, whose disk takes its own time")]
+    StoresTwice {
+        /// Number of the bridge, from 0.
+        bridge: usize,
+    },
     /// The file is too large.
     #[error("the plan has more than {MOST_BYTES} bytes")]
     TooLarge,
@@ -85,6 +113,26 @@ pub enum PlanError {
         value_ms: u64,
         /// The longest that is accepted there, in milliseconds.
         most_ms: u64,
+    },
+    /// A disk that slow would store nothing in any storm.
+    #[error("`{field}` is {value_us}, it must be at most {most_us}")]
+    TooSlow {
+        /// Where the time stands in the plan; bridges are numbered from 0.
+        field: String,
+        /// The time, in microseconds.
+        value_us: u64,
+        /// The longest that is accepted there, in microseconds.
+        most_us: u64,
+    },
+    /// A process that is back at once would fail at once again, as long as its disk is full.
+    #[error("`{field}` is {value_ms}, a process is not back before {least_ms} ms")]
+    TooSoon {
+        /// Where the time stands in the plan; bridges are numbered from 0.
+        field: String,
+        /// The time, in milliseconds.
+        value_ms: u64,
+        /// The shortest that is accepted, in milliseconds.
+        least_ms: u64,
     },
     /// The scenario is not one of ours.
     #[error("no scenario is named '{name}'")]

@@ -2,13 +2,20 @@
 //! every one of these times, and a run lasts as long: with a week in a plan it would seem to hang.
 
 use super::{
-    Plan, PlanError, PlannedBridge, PlannedCut, PlannedHeal, PlannedLatency, PlannedLink, PlannedOutage,
-    PlannedOutageKind,
+    Plan, PlanError, PlannedBridge, PlannedCut, PlannedDiskFault, PlannedDiskTrouble, PlannedHeal, PlannedLatency,
+    PlannedLink, PlannedOutage, PlannedOutageKind,
 };
 
 /// Longest delay, latency, transition and interval of a bridge, and longest time from the end of the storm to the start or the
 /// end of a cut or outage, in milliseconds: an hour.
 pub const LONGEST_MS: u64 = 3_600_000;
+
+/// Shortest time from the end of a process to the start of the next, in milliseconds: less than any supervisor takes. While
+/// nothing can be stored, a run tries again after each such pause, with none for ever at one instant.
+pub const SHORTEST_RESTART_MS: u64 = 100;
+
+/// Longest time that a disk takes for one operation, in microseconds: a minute.
+pub const SLOWEST_DISK_US: u64 = 60_000_000;
 
 impl Plan {
     /// Checks every time that could keep a run from ending; the storm itself may last as long as the L1 allows.
@@ -24,7 +31,10 @@ impl Plan {
         for (number, outage) in self.topology.outages.iter().enumerate() {
             check_outage(number, outage, latest_ms)?;
         }
-        self.bridges.iter().enumerate().try_for_each(|(number, bridge)| check_bridge(number, bridge))
+        self.bridges.iter().enumerate().try_for_each(|(number, bridge)| {
+            check_bridge(number, bridge)?;
+            check_disk(number, bridge, latest_ms)
+        })
     }
 }
 
@@ -68,6 +78,28 @@ fn check_bridge(number: usize, bridge: &PlannedBridge) -> Result<(), PlanError> 
     intervals
         .into_iter()
         .try_for_each(|(field, value_ms)| at_most(format!("bridges[{number}].{field}"), value_ms, LONGEST_MS))
+}
+
+fn check_disk(number: usize, bridge: &PlannedBridge, latest_ms: u64) -> Result<(), PlanError> {
+    let Some(state) = &bridge.consumer.state else { return Ok(()) };
+    let path = format!("bridges[{number}].consumer.state");
+    let latencies = [("write_latency_us", state.write_latency_us), ("sync_latency_us", state.sync_latency_us)];
+    if let Some((field, value_us)) = latencies.into_iter().find(|(_, value_us)| *value_us > SLOWEST_DISK_US) {
+        return Err(PlanError::TooSlow { field: format!("{path}.{field}"), value_us, most_us: SLOWEST_DISK_US });
+    }
+    for (position, fault) in state.faults.iter().enumerate() {
+        let PlannedDiskFault { at_ms, restart_after_ms, what } = *fault;
+        at_most(format!("{path}.faults[{position}].at_ms"), at_ms, latest_ms)?;
+        let field = format!("{path}.faults[{position}].restart_after_ms");
+        if restart_after_ms < SHORTEST_RESTART_MS {
+            return Err(PlanError::TooSoon { field, value_ms: restart_after_ms, least_ms: SHORTEST_RESTART_MS });
+        }
+        at_most(field, restart_after_ms, LONGEST_MS)?;
+        if let PlannedDiskTrouble::FullDisk { for_ms } = what {
+            at_most(format!("{path}.faults[{position}].what.full_disk.for_ms"), for_ms, LONGEST_MS)?;
+        }
+    }
+    Ok(())
 }
 
 fn at_most(field: String, value_ms: u64, most_ms: u64) -> Result<(), PlanError> {

@@ -4,6 +4,7 @@
 //! the code, seeds need not. Faults are addressed by meaning: "the third reply after the second connect", "from chain
 //! block 120 on".
 
+mod consumer;
 mod convert;
 pub(crate) mod error;
 pub(crate) mod file;
@@ -15,10 +16,11 @@ use sim::{params::ParameterSet, workload::WorkloadConfig};
 use toml::Spanned;
 
 pub use self::{
+    consumer::{PlannedConsumer, PlannedDiskFault, PlannedDiskTrouble, PlannedState},
     error::{PlanError, PlanFileError},
-    limits::LONGEST_MS,
+    limits::{LONGEST_MS, SHORTEST_RESTART_MS, SLOWEST_DISK_US},
 };
-use crate::fault::PlannedFault;
+use crate::{economy::EconomyConfig, fault::PlannedFault};
 
 /// The version that this code reads and writes.
 pub const VERSION: u32 = 1;
@@ -44,6 +46,9 @@ pub struct Plan {
     pub topology: Topology,
     /// The transactions.
     pub workload: WorkloadConfig,
+    /// What the transactions are about; `None` if their payloads mean nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub economy: Option<EconomyConfig>,
     /// The bridges that follow.
     pub bridges: Vec<PlannedBridge>,
     /// What goes wrong between bridges and nodes.
@@ -193,33 +198,6 @@ pub struct PlannedBridge {
 
 /// The network that every simulated node is on.
 pub const SIMULATED_NETWORK: &str = "simnet";
-
-/// A consumer of a bridge's events. Like every disturbance its slowness ends with the storm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlannedConsumer {
-    /// How long it takes to store one numbered event.
-    pub store_ms: u64,
-    /// Most numbered events that it stores before it acknowledges; it does so earlier if no more wait.
-    pub acknowledge_every: u64,
-}
-
-impl Default for PlannedConsumer {
-    fn default() -> Self {
-        Self { store_ms: 0, acknowledge_every: 1 }
-    }
-}
-
-impl PlannedConsumer {
-    /// Whether it takes every event as soon as it is there.
-    pub fn is_prompt(&self) -> bool {
-        self.store_ms == 0
-    }
-
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
 
 fn simulated_network() -> String {
     SIMULATED_NETWORK.to_owned()

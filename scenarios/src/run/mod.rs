@@ -3,8 +3,12 @@
 //! First the storm: blocks are mined, faults strike. Then rest: mining stops, every block arrives everywhere, and each
 //! bridge has a bounded time to have what its node has, or to end if it must. The first broken property ends the run.
 
+mod disk_faults;
+mod examiner;
 mod failure;
 mod follower;
+mod plain;
+mod process;
 
 use std::{cell::RefCell, rc::Rc, sync::mpsc::Sender, time::Duration};
 
@@ -25,7 +29,7 @@ use crate::{
     coverage::Coverage,
     fault::{FaultEngine, Struck},
     plan::Plan,
-    report::{Figures, Verdict},
+    report::{Figures, MachineFigures, Verdict},
 };
 
 /// How long the run goes on after every consumer has arrived.
@@ -34,10 +38,25 @@ const SETTLING_TIME: Duration = Duration::from_secs(3);
 /// How often the consumer's progress is looked at once the L1 is quiet.
 const ARRIVAL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Stands between bridge and consumer and may drop, change or add events: a broken bridge, for tests of the checkers.
+/// Stands between bridge and consumer and may drop, change or add events: a broken bridge, for tests of the checkers. A
+/// state machine gets the events as they are; only what looks at them sees them changed.
 pub trait EventTap: Send {
     /// What the consumer gets for an event of the bridge.
     fn pass(&mut self, event: L1Event) -> Vec<L1Event>;
+
+    /// What a consumer with a state machine does with a batch of events. Anything but the default is a broken consumer.
+    fn steps(&mut self, _events: &[L1Event]) -> &'static [Step] {
+        &[Step::Store, Step::Acknowledge]
+    }
+}
+
+/// What is done with a batch of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It becomes durable.
+    Store,
+    /// The bridge is told so.
+    Acknowledge,
 }
 
 /// The tap of an unbroken bridge.
@@ -85,7 +104,10 @@ pub fn run(plan: Plan, trace_to: Option<Sender<Entry>>, tap: Box<dyn EventTap>) 
 
 async fn simulate(executor: Executor, plan: Plan, trace_to: Option<Sender<Entry>>, tap: Box<dyn EventTap>) -> Outcome {
     let (engine, struck) = FaultEngine::new(plan.faults.clone(), plan.storm());
-    let world = World::start(&executor, plan.world(trace_to), Box::new(engine));
+    let world = match plan.payloads() {
+        Some(payloads) => World::start_with_payloads(&executor, plan.world(trace_to), Box::new(engine), payloads),
+        None => World::start(&executor, plan.world(trace_to), Box::new(engine)),
+    };
     let world = world.expect("the plan's network was checked");
     let plan = Rc::new(plan);
     let first_failure = Rc::new(FirstFailure::default());
@@ -135,6 +157,11 @@ async fn drive(
     }
     // Whatever else comes must leave the consumers where they are.
     first_failure.or_at(executor, executor.now() + SETTLING_TIME).await?;
+    let mut asked = false;
+    followers.iter().for_each(|follower| asked |= follower.ask_for_process());
+    if asked {
+        first_failure.or_at(executor, executor.now() + Duration::from_nanos(1)).await?;
+    }
     followers.iter().enumerate().try_for_each(|(number, follower)| {
         let was_disturbed = struck.borrow().iter().any(|fault| fault.bridge as usize == number);
         follower.check_at_rest(world, plan, was_disturbed)
@@ -144,7 +171,7 @@ async fn drive(
 fn figures(world: &World, followers: &[Follower], plan: &Plan, struck: &RefCell<Vec<Struck>>) -> Figures {
     let struck = struck.borrow();
     let lost_replies = struck.iter().filter(|fault| fault.bridge == 0 && fault.loses_reply).count() as u64;
-    let first = followers[0].state();
+    let first = followers[0].examiner();
     let replica = first.replica();
     Figures {
         // Genesis was not mined in this run.
@@ -162,9 +189,19 @@ fn figures(world: &World, followers: &[Follower], plan: &Plan, struck: &RefCell<
         chain_requests: world.counters(0).chain_requests,
         finality_conflicts: first.rest().map_or(0, |rest| rest.finality_conflicts),
         deepest_lost_branch: first.rest().map_or(0, |rest| rest.deepest_lost_branch),
-        ended: followers.iter().filter(|follower| follower.state().replica().ended).count() as u64,
+        ended: followers.iter().filter(|follower| follower.examiner().replica().ended).count() as u64,
         requested_reorg_depth: requested_reorg_depth(world, plan),
+        machine: machine_figures(followers),
     }
+}
+
+/// The sum over all state machines, with the state root of the first.
+fn machine_figures(followers: &[Follower]) -> Option<MachineFigures> {
+    let mut all = followers.iter().filter_map(|follower| follower.examiner().machine_figures);
+    let first = all.next()?;
+    let mut sum = first;
+    all.for_each(|figures| sum.add(&figures));
+    Some(MachineFigures { state_root: first.state_root, ..sum })
 }
 
 fn requested_reorg_depth(world: &World, plan: &Plan) -> Option<u64> {
@@ -176,7 +213,7 @@ fn requested_reorg_depth(world: &World, plan: &Plan) -> Option<u64> {
 
 fn coverage(followers: &[Follower]) -> Coverage {
     let mut coverage = Coverage::default();
-    followers.iter().for_each(|follower| coverage.add(follower.state().coverage()));
+    followers.iter().for_each(|follower| coverage.add(follower.examiner().coverage()));
     coverage
 }
 

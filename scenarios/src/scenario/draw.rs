@@ -149,6 +149,7 @@ pub(super) fn consumer(bridge: &mut PlannedBridge, streams: &Streams) {
     let mut stream = streams.stream("consumer", 0);
     if stream.chance(1, 4) {
         bridge.high_water_mark = 4 + stream.below(61);
-        bridge.consumer = PlannedConsumer { store_ms: 50 + stream.below(950), acknowledge_every: 1 + stream.below(8) };
+        bridge.consumer =
+            PlannedConsumer { store_ms: 50 + stream.below(950), acknowledge_every: 1 + stream.below(8), state: None };
     }
 }

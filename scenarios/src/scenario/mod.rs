@@ -2,6 +2,7 @@
 
 mod deep_reorg;
 mod draw;
+mod machine_economy;
 mod request;
 
 use sim::{params::ParameterSet, random::Streams, workload::WorkloadConfig};
@@ -39,6 +40,8 @@ pub enum Scenario {
     Fatal,
     /// Every kind of fault, some kinds in each run, and slow consumers.
     Faults,
+    /// A machine economy on a state machine: its process dies, its disk fails, nodes are cut off and joined again.
+    MachineEconomy,
     /// The followed node is cut off with the smaller part of the hash power, again and again.
     Reorg,
     /// Nothing goes wrong.
@@ -47,8 +50,8 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them, in the order in which they are run.
-    pub const ALL: [Self; 6] =
-        [Self::Steady, Self::Disconnect, Self::Reorg, Self::DeepReorg, Self::Faults, Self::Fatal];
+    pub const ALL: [Self; 7] =
+        [Self::Steady, Self::Disconnect, Self::Reorg, Self::DeepReorg, Self::Faults, Self::Fatal, Self::MachineEconomy];
 
     /// Name on the command line.
     pub fn name(self) -> &'static str {
@@ -57,6 +60,7 @@ impl Scenario {
             Self::Disconnect => "disconnect",
             Self::Fatal => "fatal",
             Self::Faults => "faults",
+            Self::MachineEconomy => "machine-economy",
             Self::Reorg => "reorg",
             Self::Steady => "steady",
         }
@@ -69,6 +73,9 @@ impl Scenario {
             Self::Disconnect => "connections break while a request is in flight, and again on the way back",
             Self::Fatal => "a node wiped after a cut about as long as finality, or a wrong network: who must end does",
             Self::Faults => "every kind of fault on connections and messages, some kinds in each run; slow consumers",
+            Self::MachineEconomy => {
+                "drones, stations and insurers on a state machine whose disk fails and process dies"
+            }
             Self::Reorg => "the followed node is cut off with the smaller part of the miners, then joined again",
             Self::Steady => "nothing goes wrong",
         }
@@ -112,6 +119,7 @@ impl Scenario {
             },
             workload: WorkloadConfig::mixed(TRANSACTIONS_PER_THOUSAND_BLOCKS, 1),
             bridges: vec![PlannedBridge::to_node(FOLLOWED_NODE)],
+            economy: None,
             faults: Vec::new(),
         };
         match self {
@@ -122,6 +130,7 @@ impl Scenario {
                 plan.faults = draw::faults(&streams, storm_ms);
                 draw::consumer(&mut plan.bridges[0], &streams);
             }
+            Self::MachineEconomy => machine_economy::expand(&mut plan, &streams),
             Self::Reorg => plan.topology.cuts = draw::cuts(&streams, storm_ms, parameters),
             Self::Steady => {}
         }
@@ -151,6 +160,7 @@ impl Scenario {
                 gate("blue score of the followed node's deepest lost branch", figures.deepest_lost_branch, least);
             }
             Self::Faults => gate("faults that struck", figures.faults, 1),
+            Self::MachineEconomy => missed = machine_economy::missed_gates(plan, figures),
             Self::Reorg => gate("blocks removed by the deepest reorg", figures.max_reorg_depth, 20),
             Self::Steady => {
                 gate("chain blocks", figures.chain_blocks, 100);

@@ -15,10 +15,13 @@ pub const DEFAULT_SECONDS: u64 = 120;
 /// Longest run that is done without being asked for in seconds: a day.
 const LONGEST_DEFAULT_SECONDS: u64 = 86_400;
 
+/// The same for `machine-economy`, whose disks and stores are simulated too: an hour.
+const LONGEST_DEFAULT_MACHINE_SECONDS: u64 = 3_600;
+
 /// Block intervals of the usual length of a run.
 const DEFAULT_BLOCKS: u64 = 1_200;
 
-/// Least finality depth under which the cuts of `reorg` and `fatal` mean what they should.
+/// Least finality depth under which the cuts of `reorg`, `fatal` and `machine-economy` mean what they should.
 const LEAST_FINALITY_DEPTH: u64 = 100;
 
 /// What is asked of a scenario.
@@ -117,11 +120,11 @@ impl Scenario {
             return Err(RequestError::DepthElsewhere { scenario });
         }
         let finality_depth = request.parameters.finality_depth;
-        if matches!(self, Self::Fatal | Self::Reorg) && finality_depth < LEAST_FINALITY_DEPTH {
+        if matches!(self, Self::Fatal | Self::MachineEconomy | Self::Reorg) && finality_depth < LEAST_FINALITY_DEPTH {
             return Err(RequestError::ShallowFinality { scenario, set: set(), value: finality_depth });
         }
         match (request.seconds, self.useful_seconds(request), self.shortest_seconds(request)) {
-            (None, needed, _) if needed > LONGEST_DEFAULT_SECONDS => {
+            (None, needed, _) if needed > self.longest_default_seconds() => {
                 Err(RequestError::LongRun { scenario, set: set(), needed })
             }
             (Some(seconds), _, needed) if seconds < needed => {
@@ -129,6 +132,10 @@ impl Scenario {
             }
             _ => Ok(()),
         }
+    }
+
+    fn longest_default_seconds(self) -> u64 {
+        if self == Self::MachineEconomy { LONGEST_DEFAULT_MACHINE_SECONDS } else { LONGEST_DEFAULT_SECONDS }
     }
 
     /// Length of a run.
@@ -151,7 +158,9 @@ impl Scenario {
             // The followed node has a third of the blocks, finds up to 1.3 finality depths of them before it is wiped.
             Self::Fatal => finality_depth.saturating_mul(6),
             // Some blocks are red.
-            Self::Steady => finality_depth.saturating_add(finality_depth / 4).saturating_add(DEFAULT_BLOCKS / 4),
+            Self::MachineEconomy | Self::Steady => {
+                finality_depth.saturating_add(finality_depth / 4).saturating_add(DEFAULT_BLOCKS / 4)
+            }
         };
         blocks.saturating_mul(request.parameters.block_interval_ms()).div_ceil(1_000)
     }

@@ -7,6 +7,7 @@ mod spends;
 
 use std::collections::BTreeSet;
 
+use kaspa_hashes::Hash;
 use scenarios::{
     coverage::{Coverage, Point},
     oracle::outcome::{Expected, Rest},
@@ -26,11 +27,44 @@ const IN_REAL_BLOCKS: [Point; 7] = [
     Point::FinalityEdge,
 ];
 
+/// What happens to a process, which is no event; reached by `machine_economy.rs`.
+const IN_PROCESSES: [Point; 12] = [
+    Point::RollsBackExecuted,
+    Point::CrashInWrite,
+    Point::CrashInSync,
+    Point::CrashBeforeAcknowledgement,
+    Point::CrashInOpening,
+    Point::ForgottenInDoubt,
+    Point::StoredInDoubt,
+    Point::WriteError,
+    Point::SyncError,
+    Point::FullDisk,
+    Point::ProcessKilled,
+    Point::DropsReceipts,
+];
+
 #[test]
 fn given_all_points_when_looked_for_in_these_tests_then_each_is_reached_here() {
     let here: BTreeSet<Point> =
         events::cases().into_iter().flat_map(|(_, expected)| expected).chain(IN_REAL_BLOCKS).collect();
+    let here = here.into_iter().chain(IN_PROCESSES).chain([Point::ReorgAcrossRestart]);
     assert_eq!(Vec::from_iter(here), Point::ALL);
+}
+
+#[test]
+fn given_a_process_that_is_back_when_told_of_a_reorg_or_a_block_first_then_only_the_reorg_is_counted() {
+    let network = empty_network();
+    let reached = |first_is_a_reorg: bool| {
+        let mut scene = Scene::new(&network);
+        (1..=8).for_each(|name| scene.add(Hash::from_u64_word(name), name));
+        scene.look(|watch, _, _| watch.on_restart());
+        if !first_is_a_reorg {
+            scene.add(Hash::from_u64_word(9), 9);
+        }
+        scene.remove(2);
+        scene.coverage.count(Point::ReorgAcrossRestart)
+    };
+    assert_eq!([true, false].map(reached), [1, 0]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use sim::{dag::BlockId, workload::WorkloadConfig};
 use crate::scene::halves;
 
 fn slow() -> PlannedBridge {
-    let consumer = PlannedConsumer { store_ms: 1, acknowledge_every: 1 };
+    let consumer = PlannedConsumer { store_ms: 1, acknowledge_every: 1, ..PlannedConsumer::default() };
     PlannedBridge { consumer, ..PlannedBridge::to_node(0) }
 }
 

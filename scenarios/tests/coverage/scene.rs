@@ -79,6 +79,7 @@ impl<'a> Scene<'a> {
             bridge: &self.bridge,
             counters: Counters::default(),
             waiting: self.waiting,
+            machine: None,
             stream_over: false,
             now: self.now,
         };

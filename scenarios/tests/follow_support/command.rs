@@ -55,9 +55,7 @@ pub fn following<'a>(url: &'a str, depth: &'a str, others: &[&'a str]) -> Vec<&'
 /// A path in the tests' own folder at which nothing is.
 pub fn fresh_path(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("follow-{name}"));
-    for ending in ["", ".lock", ".new"] {
-        let _ = std::fs::remove_file(path.with_file_name(format!("follow-{name}{ending}")));
-    }
+    let _ = std::fs::remove_file(&path);
     path
 }
 
@@ -73,7 +71,11 @@ pub struct Follow {
 impl Follow {
     /// Starts it with these arguments.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut command = dagstorm(arguments);
+        Self::of(&mut dagstorm(arguments))
+    }
+
+    /// Starts a command that becomes one.
+    pub fn of(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command starts");
         let stdout = child.stdout.take().expect("it is piped");
         let mut stderr = child.stderr.take().expect("it is piped");

@@ -137,9 +137,10 @@ fn of_database(error: DatabaseError) -> OpenError {
 
 fn of_path(error: &io::Error) -> OpenError {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
-            OpenError::Path { message: error.to_string() }
-        }
+        io::ErrorKind::NotFound
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::InvalidFilename => OpenError::Path { message: error.to_string() },
         _ => StoreError::of_io(error).into(),
     }
 }

@@ -1,11 +1,12 @@
-//! The consumer: takes what is there, prints it, stores the checkpoint, acknowledges; in this order.
+//! The consumer: takes what is there, prints it, executes and stores it, acknowledges; in this order.
 //!
-//! Invariants: what was acknowledged was printed, and with a store the checkpoint after it is on the disk; what a stored
-//! checkpoint counts was on the disk before it, if it was printed to a file.
+//! Invariants: what was acknowledged was printed, and with a store it is on the disk together with its effects and the
+//! checkpoint after it; what a stored checkpoint counts was on the disk before it, if it was printed to a file.
 
 use std::{io, time::Duration};
 
-use bridge::{Checkpoint, FatalError, L1Bridge, L1Event, Window, wire::Network};
+use bridge::{AcceptedTransaction, BlockAdded, Checkpoint, FatalError, Filter, L1Event};
+use state::Machine;
 
 use super::{
     super::output::{self, Tone},
@@ -13,93 +14,96 @@ use super::{
     json,
     lines::Lines,
     progress::Progress,
+    source::{Batch, Source},
     stop::Stop,
-    store::Store,
+    tally::Tally,
     text,
 };
-
-/// Chain blocks, and events of any kind, that share one checkpoint.
-const MOST_BLOCKS: usize = 64;
-const MOST_EVENTS: usize = 256;
 
 /// Longest time in which a bridge that was told to stop must have ended.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 
-/// A bridge and what becomes of its events.
+/// How events are told.
+pub struct Style {
+    /// One JSON object a line on standard output.
+    pub json: bool,
+    /// On standard error everything that can be said.
+    pub verbose: bool,
+    /// The accepted transactions that are printed; it changes nothing else.
+    pub shown: Filter,
+}
+
+/// Events and what becomes of them.
 pub struct Consumer {
-    bridge: L1Bridge,
+    source: Source,
     lines: Lines,
-    json: bool,
-    record: Option<Record>,
+    style: Style,
     progress: Progress,
+    tally: Tally,
     /// The last number that was printed and stored.
     delivered: u64,
 }
 
 impl Consumer {
-    /// Prints the events of `bridge` to `lines`, and keeps where they end if there is a record.
-    pub fn new(bridge: L1Bridge, lines: Lines, json: bool, record: Option<Record>, with_progress: bool) -> Self {
-        let delivered = record.as_ref().and_then(|record| record.window.as_ref()).map_or(0, Window::sequence);
-        Self { bridge, lines, json, record, progress: Progress::new(with_progress), delivered }
+    /// Prints the events of `source` to `lines`, and stores them if it has a store.
+    pub fn new(source: Source, lines: Lines, style: Style) -> Self {
+        let checkpoint = source.machine().and_then(Machine::checkpoint);
+        let delivered = checkpoint.map_or(0, Checkpoint::sequence);
+        let progress = Progress::new(!style.verbose);
+        let tally = Tally::new(style.verbose);
+        Self { source, lines, style, progress, tally, delivered }
     }
 
     /// Delivers until it is asked to stop or cannot go on.
     ///
     /// # Errors
     /// Why it cannot.
-    pub async fn follow(&mut self, stop: &mut Stop) -> Result<(), FollowError> {
+    pub async fn follow(mut self, stop: &mut Stop) -> Result<(), FollowError> {
         let outcome = self.deliver_until(stop).await;
         self.progress.clear();
-        match outcome {
-            Ok(()) => {
-                self.shut_down(true).await?;
-                output::status(Tone::Good, "Stopped", &format!("after event {}", self.delivered));
-                Ok(())
-            }
-            Err(error) => {
-                // The reason comes first: what goes wrong with the end of the session changes nothing.
-                let _ = self.shut_down(false).await;
-                Err(error)
-            }
+        // The first reason counts: what goes wrong with the end of the session or of the store changes nothing then.
+        let ended = self.shut_down(outcome.is_ok()).await;
+        let outcome = outcome.and(ended);
+        if outcome.is_ok() {
+            output::status(Tone::Good, "Stopped", &format!("after event {}", self.delivered));
         }
+        if matches!(outcome, Err(FollowError::NotStored { .. })) {
+            self.tell_stored_at_least();
+            // The state machine is ahead of its store, and takes no more.
+            return outcome;
+        }
+        self.tell_stored();
+        outcome.and(self.source.close())
     }
 
     async fn deliver_until(&mut self, stop: &mut Stop) -> Result<(), FollowError> {
         loop {
-            let first = tokio::select! {
+            let batch = tokio::select! {
                 biased;
                 () = stop.asked() => return Ok(()),
-                event = self.bridge.next() => event.ok_or(FollowError::Ended)?,
+                batch = self.source.next_batch() => batch.ok_or(FollowError::Ended)?,
             };
-            let batch = self.batch(first);
             self.deliver(&batch)?;
-            if let Some(fatal) = fatal_of(&batch) {
+            if let Some(fatal) = fatal_of(batch.events()) {
                 return Err(FollowError::Fatal(fatal));
             }
         }
     }
 
-    /// What is there now.
-    fn batch(&mut self, first: L1Event) -> Vec<L1Event> {
-        let is_block = |event: &L1Event| matches!(event, L1Event::BlockAdded(_));
-        let mut blocks = usize::from(is_block(&first));
-        let mut batch = vec![first];
-        while blocks < MOST_BLOCKS && batch.len() < MOST_EVENTS {
-            let Some(event) = self.bridge.try_next() else { break };
-            blocks += usize::from(is_block(&event));
-            batch.push(event);
+    fn deliver(&mut self, batch: &Batch) -> Result<(), FollowError> {
+        let last = batch.sequence();
+        if last.is_some() {
+            // Before it is stored: a process that is killed in between tells it again.
+            self.tell_anchor();
         }
-        batch
-    }
-
-    fn deliver(&mut self, batch: &[L1Event]) -> Result<(), FollowError> {
-        self.print(batch)?;
-        let Some(last) = batch.iter().rev().find_map(L1Event::sequence) else { return Ok(()) };
-        if let Some(record) = &mut self.record {
+        self.print(batch.events())?;
+        let Some(last) = last else { return Ok(()) };
+        if self.source.machine().is_some() {
             self.lines.sync().map_err(FollowError::Print)?;
-            record.keep(&self.bridge, batch)?;
+            let applied = self.source.store(batch)?;
+            self.progress.aside(|| self.tally.note(&applied));
         }
-        self.bridge.ack(last)?;
+        self.source.acknowledge(batch)?;
         self.delivered = last;
         Ok(())
     }
@@ -107,9 +111,11 @@ impl Consumer {
     fn print(&mut self, events: &[L1Event]) -> Result<(), FollowError> {
         let mut lines = Vec::new();
         for event in events {
-            match self.json {
-                true => json::write_line(&mut lines, event),
-                false => text::write_line(&mut lines, &io::stdout(), event),
+            let part = shown_part(event, &self.style.shown);
+            let shown = part.as_ref().unwrap_or(event);
+            match self.style.json {
+                true => json::write_line(&mut lines, shown),
+                false => text::write_line(&mut lines, &io::stdout(), shown),
             }
             self.progress.note(event);
         }
@@ -119,13 +125,15 @@ impl Consumer {
     /// Ends the session. What the bridge still had to deliver comes again next time; only what tells of the connection is
     /// printed.
     async fn shut_down(&mut self, printing: bool) -> Result<(), FollowError> {
-        self.bridge.shutdown();
+        self.source.shut_down();
         let end = async {
-            while let Some(event) = self.bridge.next().await {
-                if printing && tells_of_the_connection(&event) {
-                    self.print(std::slice::from_ref(&event))?;
+            while let Some(batch) = self.source.next_batch().await {
+                for event in batch.events() {
+                    if printing && tells_of_the_connection(event) {
+                        self.print(std::slice::from_ref(event))?;
+                    }
                 }
-                if let L1Event::Fatal(fatal) = event {
+                if let Some(fatal) = fatal_of(batch.events()) {
                     return Err(FollowError::Fatal(fatal));
                 }
             }
@@ -136,37 +144,48 @@ impl Consumer {
         // The process ends now, and its sockets with it.
         ended.unwrap_or(Ok(()))
     }
-}
 
-/// Where the printed events end, in memory and on the disk.
-pub struct Record {
-    store: Store,
-    network: Network,
-    /// `None` before the first numbered event of a new bridge.
-    window: Option<Window>,
-}
-
-impl Record {
-    /// Goes on from the checkpoint that was in the store.
-    pub fn new(store: Store, network: Network, checkpoint: Option<&Checkpoint>) -> Self {
-        Self { store, network, window: checkpoint.map(Window::of_checkpoint) }
+    fn tell_anchor(&self) {
+        let Some(anchor) = self.source.first_anchor() else { return };
+        let text = format!("at {} index {}, blue score {}", anchor.hash, anchor.index, anchor.blue_score);
+        self.progress.aside(|| output::status(Tone::Good, "Anchored", &text));
     }
 
-    fn keep(&mut self, bridge: &L1Bridge, batch: &[L1Event]) -> Result<(), FollowError> {
-        let window = match &mut self.window {
-            Some(window) => window,
-            none => none.insert(bridge.anchor().map(Window::new).ok_or(FollowError::NoAnchor)?),
+    /// Where the store stands when the last batch is not known to be in it.
+    fn tell_stored_at_least(&self) {
+        let place = match self.source.machine().and_then(Machine::checkpoint) {
+            None => "no event".to_owned(),
+            Some(checkpoint) => {
+                let (sequence, tip) = (checkpoint.sequence(), checkpoint.tip());
+                format!("up to event {sequence} at {} index {}", tip.hash, tip.index)
+            }
         };
-        for event in batch {
-            window.apply(event).map_err(Box::new)?;
-        }
-        let checkpoint = window.checkpoint(self.network).map_err(Box::new)?;
-        Ok(self.store.save(&checkpoint)?)
+        output::status(Tone::Good, "Stored", &format!("{place}, {}", self.tally));
+    }
+
+    fn tell_stored(&self) {
+        let Some(machine) = self.source.machine() else { return };
+        let Some(checkpoint) = machine.checkpoint() else { return };
+        let (sequence, tip, root) = (checkpoint.sequence(), checkpoint.tip(), machine.state_root());
+        let text =
+            format!("after event {sequence} at {} index {}, state root {root}, {}", tip.hash, tip.index, self.tally);
+        output::status(Tone::Good, "Stored", &text);
     }
 }
 
-fn fatal_of(batch: &[L1Event]) -> Option<FatalError> {
-    batch.iter().find_map(|event| match event {
+/// The event with the transactions that are wanted; `None` if it is the event as it is.
+fn shown_part(event: &L1Event, shown: &Filter) -> Option<L1Event> {
+    let L1Event::BlockAdded(added) = event else { return None };
+    let is_wanted = |transaction: &&AcceptedTransaction| shown.keeps(&transaction.subnetwork_id, &transaction.payload);
+    if added.accepted.iter().all(|transaction| is_wanted(&transaction)) {
+        return None;
+    }
+    let accepted = added.accepted.iter().filter(is_wanted).cloned().collect();
+    Some(L1Event::BlockAdded(BlockAdded { accepted, ..added.clone() }))
+}
+
+fn fatal_of(events: &[L1Event]) -> Option<FatalError> {
+    events.iter().find_map(|event| match event {
         L1Event::Fatal(fatal) => Some(fatal.clone()),
         _ => None,
     })

@@ -8,34 +8,63 @@ use std::{
     str::FromStr,
 };
 
-use bridge::{Config, Filter, NodeUrl, StartAt};
+use bridge::{Config, Filter, L1Bridge, NodeUrl, StartAt};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
+use state::{Genesis, MachineConfig, ReceiptRetention};
 use thiserror::Error;
+use tokio::runtime::Builder;
 
-use super::{FollowArguments, error::FollowError};
+use super::{FollowArguments, error::FollowError, genesis};
 
 /// Bytes of a certificate file that are looked at: a few hundred certificates.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// What the bridge is told. Whether all of it fits together is seen when it starts.
+/// What the bridge is told; a bridge starts with it.
 ///
 /// # Errors
-/// Those of [`Config::new`], and files of certificates that cannot be read.
+/// Settings with which it would not start, and files of certificates that cannot be read.
 pub fn config(arguments: &FollowArguments) -> Result<Config, FollowError> {
     let mut config = Config::new(arguments.network, arguments.url.iter().map(NodeUrl::as_str))?;
     config.finality_depth = arguments.finality_depth.or(config.finality_depth);
     config.start = arguments.from.map_or(StartAt::PruningPoint, |from| from.0);
     config.confirmations = arguments.confirmations;
-    config.filter = Filter {
-        subnetworks: arguments.subnetwork.iter().map(|subnetwork| subnetwork.0).collect(),
-        payload_prefixes: arguments.payload_prefix.iter().map(|prefix| prefix.0.clone()).collect(),
-    };
+    if arguments.store.is_none() {
+        // A state machine needs all transactions, whatever is shown.
+        config.filter = shown(arguments);
+    }
     for file in &arguments.trust_certificate {
         config.trusted_certificates.extend(certificates(file)?);
     }
     // Processes that lost the same node must not come back in step.
     config.seed = RandomState::new().hash_one(0);
+    check(&config)?;
     Ok(config)
+}
+
+/// Only a start tells whether all of it fits together. This one is on a runtime that never runs, so that nothing is sent.
+fn check(config: &Config) -> Result<(), FollowError> {
+    let idle = Builder::new_current_thread().enable_all().build().map_err(FollowError::Runtime)?;
+    let _inside = idle.enter();
+    L1Bridge::start(config.clone())?;
+    Ok(())
+}
+
+/// What is to be seen of accepted transactions.
+pub fn shown(arguments: &FollowArguments) -> Filter {
+    Filter {
+        subnetworks: arguments.subnetwork.iter().map(|subnetwork| subnetwork.0).collect(),
+        payload_prefixes: arguments.payload_prefix.iter().map(|prefix| prefix.0.clone()).collect(),
+    }
+}
+
+/// What the state machine is told: the built-in programs, Schnorr signatures, and what the arguments say.
+///
+/// # Errors
+/// A genesis that cannot be used.
+pub fn machine(arguments: &FollowArguments) -> Result<MachineConfig, FollowError> {
+    let genesis = arguments.genesis.as_deref().map_or(Ok(Genesis::default()), genesis::read)?;
+    let receipts = arguments.receipts.map_or(ReceiptRetention::Forever, |receipts| receipts.0);
+    Ok(MachineConfig { genesis, receipts, ..MachineConfig::new(arguments.network) })
 }
 
 fn certificates(file: &Path) -> Result<Vec<Vec<u8>>, CertificateError> {
@@ -64,6 +93,24 @@ impl FromStr for Start {
             "pruning-point" => StartAt::PruningPoint,
             "tip" => StartAt::Sink,
             hash => StartAt::Hash(hash.parse().map_err(|_| ArgumentError::NoStart)?),
+        }))
+    }
+}
+
+/// How long receipts are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Receipts(pub ReceiptRetention);
+
+impl FromStr for Receipts {
+    type Err = ArgumentError;
+
+    fn from_str(text: &str) -> Result<Self, ArgumentError> {
+        Ok(Self(match text {
+            "all" => ReceiptRetention::Forever,
+            number => {
+                let blocks = number.parse().map_err(|_| ArgumentError::NoRetention)?;
+                ReceiptRetention::BlocksBelowRoot(blocks)
+            }
         }))
     }
 }
@@ -101,6 +148,9 @@ pub enum ArgumentError {
     /// Every payload begins with nothing.
     #[error("an empty prefix would keep every transaction: leave it out")]
     EmptyPrefix,
+    /// Neither the word nor a number.
+    #[error("expected all, or a number of chain blocks")]
+    NoRetention,
     /// Neither a word nor a hash.
     #[error("expected pruning-point, tip or a block hash of 64 hex digits")]
     NoStart,

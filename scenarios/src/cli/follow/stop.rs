@@ -37,7 +37,7 @@ pub fn listen(runtime: &Runtime) -> io::Result<Stop> {
     runtime.spawn(async move {
         signals.next().await;
         sender.send_replace(true);
-        // A checkpoint is replaced whole or not at all, whenever this happens.
+        // A batch is stored whole or not at all, whenever this happens.
         process::exit(signals.next().await);
     });
     Ok(Stop(receiver))
