@@ -58,9 +58,12 @@ pub enum GenesisError {
 
 impl Genesis {
     /// The account that `program` knows by `name` begins with this value; the last one for a name counts.
+    ///
+    /// # Panics
+    /// If the value is of a type that refuses to be written.
     #[must_use]
     pub fn with<T: BorshSerialize>(mut self, program: ProgramId, name: &[u8], value: &T) -> Self {
-        let data = borsh::to_vec(value).expect("a Vec takes everything");
+        let data = borsh::to_vec(value).expect("a Vec takes everything that the type gives");
         self.accounts.insert(AccountId::of(program, name), Account { program, version: 1, data });
         self
     }

@@ -109,8 +109,11 @@ impl Access {
 
 impl Step {
     /// A call of `program` with an input in Borsh, and what it touches.
+    ///
+    /// # Panics
+    /// If the input is of a type that refuses to be written; those of the built-in programs never do.
     pub fn new<T: BorshSerialize>(program: ProgramId, input: &T, accesses: impl IntoIterator<Item = Access>) -> Self {
-        let input = borsh::to_vec(input).expect("a Vec takes everything");
+        let input = borsh::to_vec(input).expect("a Vec takes everything that the type gives");
         Self { call: Call { program, input }, accesses: accesses.into_iter().collect() }
     }
 }
