@@ -82,7 +82,7 @@ fn roll_back(
     applied: &mut Applied,
 ) -> Result<(), StoreError> {
     let mut restored = BTreeMap::new();
-    for index in (reorg.fork.index + 1..=reorg.old_tip.index).rev() {
+    for index in (reorg.fork.index..reorg.old_tip.index).rev().map(|below| below + 1) {
         // The oldest of the records that name an account is the last to be seen, and counts.
         restored.extend(writer.take_block(index)?.before);
         applied.blocks_removed += 1;
