@@ -34,6 +34,16 @@ impl L1Bridge {
         Ok(Self::spawn(Self::with(config, TcpTransport, TokioClock::new())?))
     }
 
+    /// Whether a bridge would start with these settings; nothing is spawned or sent.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start).
+    pub fn check(config: &Config) -> Result<(), ConfigError> {
+        Follower::new(config.clone())?;
+        Settings::new(config)?;
+        Ok(())
+    }
+
     /// As [`start`](Self::start), for a consumer with history: goes on after the last event whose effects are in
     /// `checkpoint`. `window` is what the consumer stored of the chain from the checkpoint's root to its tip, root first.
     /// Without it, what is needed of it is fetched back from the node before anything else; see the crate's documentation

@@ -336,7 +336,11 @@ fn given_bytes_that_are_no_certificate_when_trusted_then_a_sentence_tells_which(
     let credentials = Credentials::self_signed(&["node.example"]);
     let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
     config.trusted_certificates = vec![credentials.root, pem.as_bytes().to_vec()];
-    let error = L1Bridge::start(config).expect_err("PEM is not DER");
+    let checked = L1Bridge::check(&config).expect_err("PEM is not DER");
+    let error = L1Bridge::start(config.clone()).expect_err("PEM is not DER");
+    assert_eq!(checked, error);
+    config.trusted_certificates.truncate(1);
+    L1Bridge::check(&config).expect("without it the settings are good");
     assert!(matches!(error, ConfigError::BadCertificate { position: 1, .. }), "{error:?}");
     assert!(error.to_string().starts_with("trusted certificate number 1 is not a DER certificate: "), "{error}");
 }

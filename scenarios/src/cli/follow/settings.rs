@@ -12,7 +12,6 @@ use bridge::{Config, Filter, L1Bridge, NodeUrl, StartAt};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use state::{Genesis, MachineConfig, ReceiptRetention};
 use thiserror::Error;
-use tokio::runtime::Builder;
 
 use super::{FollowArguments, error::FollowError, genesis};
 
@@ -37,16 +36,8 @@ pub fn config(arguments: &FollowArguments) -> Result<Config, FollowError> {
     }
     // Processes that lost the same node must not come back in step.
     config.seed = RandomState::new().hash_one(0);
-    check(&config)?;
+    L1Bridge::check(&config)?;
     Ok(config)
-}
-
-/// Only a start tells whether all of it fits together. This one is on a runtime that never runs, so that nothing is sent.
-fn check(config: &Config) -> Result<(), FollowError> {
-    let idle = Builder::new_current_thread().enable_all().build().map_err(FollowError::Runtime)?;
-    let _inside = idle.enter();
-    L1Bridge::start(config.clone())?;
-    Ok(())
 }
 
 /// What is to be seen of accepted transactions.
