@@ -16,7 +16,7 @@ use crate::{
 pub const MOST_BATCH_BLOCKS: usize = 64;
 
 /// Most events of any kind that share one.
-const MOST_BATCH_EVENTS: usize = 256;
+pub const MOST_BATCH_EVENTS: usize = 256;
 
 /// A bridge, and the state machine that consumes its events.
 #[derive(Debug)]
@@ -89,8 +89,8 @@ impl Consumer {
         Ok((Self { bridge, machine }, driver))
     }
 
-    /// Waits for events and takes what is there, up to [`MOST_BATCH_BLOCKS`] chain blocks and 256 events of any kind; `None` when the stream is over.
-    /// Cancel safe.
+    /// Waits for events and takes what is there, up to [`MOST_BATCH_BLOCKS`] chain blocks and [`MOST_BATCH_EVENTS`] events of
+    /// any kind; `None` when the stream is over. Cancel safe.
     pub async fn next_batch(&mut self) -> Option<Batch> {
         let first = self.bridge.next().await?;
         let is_block = |event: &L1Event| matches!(event, L1Event::BlockAdded(_));

@@ -110,7 +110,7 @@ pub mod transaction;
 pub mod tree;
 
 pub use account::{Account, AccountId, ProgramId};
-pub use consumer::{Batch, Consumer, ConsumerError, End, MOST_BATCH_BLOCKS};
+pub use consumer::{Batch, Consumer, ConsumerError, End, MOST_BATCH_BLOCKS, MOST_BATCH_EVENTS};
 pub use error::{ApplyError, OpenError, StoreError};
 pub use genesis::{Genesis, GenesisError};
 pub use machine::{Applied, Machine, MachineConfig, ReceiptRetention};

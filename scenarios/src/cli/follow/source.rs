@@ -3,12 +3,9 @@
 use std::path::PathBuf;
 
 use bridge::{ChainRef, L1Bridge, L1Event};
-use state::{Applied, Consumer, Machine};
+use state::{Applied, Consumer, MOST_BATCH_EVENTS, Machine};
 
 use super::error::FollowError;
-
-/// Most events that are printed together by the bridge alone.
-const MOST_EVENTS: usize = 256;
 
 /// A bridge, with or without a state machine.
 pub enum Source {
@@ -55,7 +52,7 @@ impl Source {
         match self {
             Self::Bridge(bridge) => {
                 let mut events = vec![bridge.next().await?];
-                while events.len() < MOST_EVENTS {
+                while events.len() < MOST_BATCH_EVENTS {
                     let Some(event) = bridge.try_next() else { break };
                     events.push(event);
                 }
@@ -68,7 +65,7 @@ impl Source {
     /// Executes and stores a batch, if there is a state machine; it is on the disk when this returns.
     ///
     /// # Errors
-    /// Nothing of the batch is stored.
+    /// Those of [`Machine::apply`]: the batch is not known to be stored.
     pub fn store(&mut self, batch: &Batch) -> Result<Applied, FollowError> {
         match (self, batch) {
             (Self::Machine(stored), Batch::Storable(batch)) => stored

@@ -17,8 +17,8 @@ const CHECKPOINT_MAGIC: &[u8; 4] = b"L1CP";
 /// Opens the store, or makes it if there is no such file.
 ///
 /// # Errors
-/// A path that can hold no store, a file that is none, or one that this process cannot have or must not go on with. Nothing
-/// was changed in it.
+/// A path that can hold no store, a file that is none, or one that this process cannot have or must not go on with. What
+/// is stored in it stays as it was.
 pub fn open(name: &Path, config: MachineConfig) -> Result<Machine, UnopenedError> {
     look_at(name)?;
     Machine::open(name, config).map_err(|error| UnopenedError::Store { name: name.to_owned(), error: Box::new(error) })
