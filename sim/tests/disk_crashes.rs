@@ -2,12 +2,9 @@
 
 mod disk_support;
 
-use std::io;
-
 use disk_support::{Content, Script, content, disk, open};
-use redb::StorageBackend;
 use sim::{
-    disk::{Disk, DiskHandle, Fault, Image, Moment, Operation, Recording, Trigger, Unsynced},
+    disk::{Disk, Fault, Image, Moment, Operation, Recording, Trigger, Unsynced},
     random::Streams,
 };
 
@@ -22,8 +19,9 @@ struct Run {
 
 fn run(script: &Script, is_honest: bool) -> Result<Run, redb::Error> {
     let disk = disk("run");
+    disk.set_skips_syncs(!is_honest);
     disk.record();
-    let database = open(Backend { handle: disk.open(), is_honest })?;
+    let database = open(disk.open())?;
     let made = disk.recorded_operations();
     let mut confirmed = Vec::new();
     for number in 0..script.len() {
@@ -62,35 +60,6 @@ fn commits_after_crash(image: Image, contents: &[Content]) -> Result<Vec<usize>,
     let found = content(&database).map_err(|error| format!("the table cannot be read: {error}"))?;
     let fitting: Vec<usize> = (0..contents.len()).filter(|&count| contents[count] == found).collect();
     if fitting.is_empty() { Err("a mixture of commits".into()) } else { Ok(fitting) }
-}
-
-/// A handle that can confirm syncs without doing them.
-#[derive(Debug)]
-struct Backend {
-    handle: DiskHandle,
-    is_honest: bool,
-}
-
-impl StorageBackend for Backend {
-    fn len(&self) -> io::Result<u64> {
-        self.handle.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.handle.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.handle.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        if self.is_honest { self.handle.sync_data() } else { Ok(()) }
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.handle.write(offset, data)
-    }
 }
 
 #[test]

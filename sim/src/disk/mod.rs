@@ -98,6 +98,12 @@ impl Disk {
         self.state().read_only = read_only;
     }
 
+    /// Whether the disk lies: it confirms syncs and does not do them. No software can live with that; a test that does not
+    /// notice does not test durability.
+    pub fn set_skips_syncs(&self, skips_syncs: bool) {
+        self.state().skips_syncs = skips_syncs;
+    }
+
     /// The time that operations take from now on.
     pub fn set_latency(&self, latency: DiskLatency) {
         self.state().account.latency = latency;

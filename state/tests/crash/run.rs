@@ -1,12 +1,10 @@
 //! Runs a script on a disk, looks at what a machine holds, and judges what a crash has left.
 
-use std::io;
-
 use bridge::ChainRef;
 use kaspa_hashes::Hash;
 use redb::{StorageBackend, backends::InMemoryBackend};
 use sim::{
-    disk::{Disk, DiskHandle, Image, Recording},
+    disk::{Disk, Image, Recording},
     random::Streams,
 };
 use state::{Account, AccountId, ApplyError, Machine, OpenError, receipt::Receipt};
@@ -90,9 +88,9 @@ impl Run {
 pub fn record(script: &Script, honesty: Honesty) -> Run {
     let disk = disk("record", Image::default());
     disk.record();
-    let backend = || Backend { handle: disk.open(), skips_syncs: honesty == Honesty::DiskSkipsSyncs };
+    disk.set_skips_syncs(honesty == Honesty::DiskSkipsSyncs);
     let (mut acknowledged, mut unheard) = (Vec::new(), 0);
-    let mut machine = Machine::open_on(backend(), script.config()).unwrap();
+    let mut machine = Machine::open_on(disk.open(), script.config()).unwrap();
     for (number, batch) in script.batches.iter().enumerate() {
         let before = disk.recorded_operations();
         machine.apply(Some(ANCHOR), batch).unwrap();
@@ -103,7 +101,7 @@ pub fn record(script: &Script, honesty: Honesty) -> Run {
             if end(machine, number).unwrap() == End::Dropped {
                 unheard += disk.recorded_operations() - before;
             }
-            machine = Machine::open_on(backend(), script.config()).unwrap();
+            machine = Machine::open_on(disk.open(), script.config()).unwrap();
         }
     }
     machine.close().unwrap();
@@ -197,33 +195,4 @@ pub fn stands_at(machine: &Machine, expected: &[Observation], acknowledged: usiz
         Some(batches) => format!("{acknowledged} batches are acknowledged and {batches} stored"),
         None => "it stands in the middle of a batch".to_owned(),
     })
-}
-
-/// A handle that can confirm syncs without doing them.
-#[derive(Debug)]
-struct Backend {
-    handle: DiskHandle,
-    skips_syncs: bool,
-}
-
-impl StorageBackend for Backend {
-    fn len(&self) -> io::Result<u64> {
-        self.handle.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.handle.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.handle.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        if self.skips_syncs { Ok(()) } else { self.handle.sync_data() }
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.handle.write(offset, data)
-    }
 }
