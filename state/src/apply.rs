@@ -1,12 +1,18 @@
-//! What one event does to the store: a block is executed, blocks are rolled back, a root becomes final.
+//! What a batch of events does to the store: blocks are executed, blocks are rolled back, a root becomes final.
+//!
+//! A batch is a unit: a block that a later event of it removes again is never executed, and an account that several blocks
+//! write is written to the database once. What the store has at the end is what it would have if each event had been a batch
+//! of its own.
+//!
+//! Invariant: everything above `tip` in the window is skipped, so that only blocks of earlier batches are rolled back.
 
 use std::collections::BTreeMap;
 
-use bridge::{BlockAdded, ChainRef, L1Event, Reorg, Window};
+use bridge::{BlockAdded, ChainRef, L1Event, Reorg};
 use kaspa_hashes::Hash;
 
 use crate::{
-    error::{ApplyError, StoreError},
+    error::StoreError,
     execute::{Block, Rules, execute},
     machine::{Applied, ReceiptRetention},
     store::{
@@ -17,93 +23,126 @@ use crate::{
 };
 
 /// Notes the block on which everything builds.
-pub fn begin(writer: &mut Writer<'_>, anchor: ChainRef, state_root: Hash) -> Result<(), StoreError> {
-    writer.put_chain_entry(&ChainEntry { block: anchor, state_root })
+pub fn begin(writer: &mut Writer<'_>, anchor: ChainRef, state_root: Hash) {
+    writer.put_chain_entry(&ChainEntry { block: anchor, state_root });
 }
 
-/// Follows one event.
-///
-/// # Errors
-/// An event that does not follow the last one, or the store's.
-pub fn event(
-    event: &L1Event,
-    rules: &Rules,
-    retention: ReceiptRetention,
-    writer: &mut Writer<'_>,
-    tree: &mut StateTree,
-    window: &mut Window,
-    applied: &mut Applied,
-) -> Result<(), ApplyError> {
-    window.apply(event).map_err(Box::new)?;
-    match event {
-        L1Event::BlockAdded(added) => add(added, rules, writer, tree, applied)?,
-        L1Event::Reorg(reorg) => roll_back(reorg, writer, tree, applied)?,
-        L1Event::Finalized { block, .. } => finalize(block.index, retention, writer)?,
-        _ => {}
-    }
-    Ok(())
+/// For each event the lowest fork to which a later event of the batch goes back.
+pub fn later_forks(events: &[L1Event]) -> Vec<u64> {
+    let mut lowest = u64::MAX;
+    let mut forks: Vec<u64> = events
+        .iter()
+        .rev()
+        .map(|event| {
+            let after = lowest;
+            if let L1Event::Reorg(reorg) = event {
+                lowest = lowest.min(reorg.fork.index);
+            }
+            after
+        })
+        .collect();
+    forks.reverse();
+    forks
 }
 
-fn add(
-    added: &BlockAdded,
-    rules: &Rules,
-    writer: &mut Writer<'_>,
-    tree: &mut StateTree,
-    applied: &mut Applied,
-) -> Result<(), StoreError> {
-    let block = Block {
-        hash: added.block.hash,
-        index: added.block.index,
-        blue_score: added.block.blue_score,
-        daa_score: added.daa_score,
-        timestamp_ms: added.timestamp_ms,
-    };
-    let effects = execute(rules, writer, &block, &added.accepted)?;
-    for (id, change) in &effects.changes {
-        writer.put_account(id, change.after.as_ref())?;
-    }
-    tree.update(effects.changes.iter().map(|(id, change)| (*id, change.after.as_ref())));
-    for receipt in &effects.receipts {
-        writer.put_receipt(receipt)?;
-    }
-    let before = effects.changes.into_iter().map(|(id, change)| (id, change.before)).collect();
-    writer.put_undo(block.index, &UndoRecord { before })?;
-    writer.put_chain_entry(&ChainEntry { block: added.block, state_root: tree.root() })?;
-    applied.blocks_added += 1;
-    applied.receipts.extend(effects.receipts);
-    Ok(())
+/// A batch on its way into the store.
+pub struct Batch<'a, 'w> {
+    pub rules: &'a Rules,
+    pub retention: ReceiptRetention,
+    pub writer: &'a mut Writer<'w>,
+    pub tree: &'a mut StateTree,
+    /// Index of the last block that is executed and not rolled back.
+    pub tip: u64,
+    pub applied: Applied,
 }
 
-/// Takes back the blocks above the fork, newest first.
-fn roll_back(
-    reorg: &Reorg,
-    writer: &mut Writer<'_>,
-    tree: &mut StateTree,
-    applied: &mut Applied,
-) -> Result<(), StoreError> {
-    let mut restored = BTreeMap::new();
-    for index in (reorg.fork.index..reorg.old_tip.index).rev().map(|below| below + 1) {
-        // The oldest of the records that name an account is the last to be seen, and counts.
-        restored.extend(writer.take_block(index)?.before);
-        applied.blocks_removed += 1;
+impl Batch<'_, '_> {
+    /// Follows one event, which follows the last one; `later_fork` is its entry of [`later_forks`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn follow(&mut self, event: &L1Event, later_fork: u64) -> Result<(), StoreError> {
+        match event {
+            L1Event::BlockAdded(added) if added.block.index > later_fork => self.applied.blocks_skipped += 1,
+            L1Event::BlockAdded(added) => self.add(added)?,
+            L1Event::Reorg(reorg) if reorg.fork.index < self.tip => self.roll_back(reorg)?,
+            L1Event::Finalized { block, .. } => self.finalize(block.index),
+            _ => {}
+        }
+        Ok(())
     }
-    for (id, account) in &restored {
-        writer.put_account(id, account.as_ref())?;
+
+    fn add(&mut self, added: &BlockAdded) -> Result<(), StoreError> {
+        let block = Block {
+            hash: added.block.hash,
+            index: added.block.index,
+            blue_score: added.block.blue_score,
+            daa_score: added.daa_score,
+            timestamp_ms: added.timestamp_ms,
+        };
+        let effects = execute(self.rules, self.writer, &block, &added.accepted)?;
+        self.tree.update(effects.changes.iter().map(|(id, change)| (*id, change.after.as_ref())));
+        let mut before = Vec::with_capacity(effects.changes.len());
+        for (id, change) in effects.changes {
+            self.writer.put_account(&id, change.after);
+            before.push((id, change.before));
+        }
+        self.writer.put_undo(block.index, &UndoRecord { before });
+        self.writer.put_chain_entry(&ChainEntry { block: added.block, state_root: self.tree.root() });
+        effects.receipts.iter().for_each(|receipt| self.writer.put_receipt(receipt));
+        self.tip = block.index;
+        self.applied.blocks_added += 1;
+        self.applied.receipts.extend(effects.receipts);
+        Ok(())
     }
-    tree.update(restored.iter().map(|(id, account)| (*id, account.as_ref())));
-    let expected = writer.chain_entry(reorg.fork.index)?.map(|entry| entry.state_root);
-    if expected != Some(tree.root()) {
-        let what = format!("undoing down to index {} does not lead to the state root that was there", reorg.fork.index);
-        return Err(StoreError::Damaged { what });
+
+    /// Takes back the blocks above the fork, newest first.
+    fn roll_back(&mut self, reorg: &Reorg) -> Result<(), StoreError> {
+        let fork = reorg.fork.index;
+        let mut restored = BTreeMap::new();
+        for index in (fork..self.tip).rev().map(|below| below + 1) {
+            // The oldest of the records that name an account is the last to be seen, and counts.
+            restored.extend(self.writer.take_block(index)?.before);
+            self.applied.blocks_removed += 1;
+        }
+        self.tree.update(restored.iter().map(|(id, account)| (*id, account.as_ref())));
+        restored.into_iter().for_each(|(id, account)| self.writer.put_account(&id, account));
+        self.tip = fork;
+        let expected = self.writer.chain_entry(fork)?.map(|entry| entry.state_root);
+        if expected != Some(self.tree.root()) {
+            let what = format!("undoing down to index {fork} does not lead to the state root that was there");
+            return Err(StoreError::Damaged { what });
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn finalize(&mut self, root: u64) {
+        let lowest_kept = match self.retention {
+            ReceiptRetention::BlocksBelowRoot(kept) => root.saturating_sub(kept),
+            ReceiptRetention::Forever => 0,
+        };
+        self.writer.finalize(root, lowest_kept);
+    }
 }
 
-fn finalize(root: u64, retention: ReceiptRetention, writer: &mut Writer<'_>) -> Result<(), StoreError> {
-    writer.finalize(root)?;
-    let ReceiptRetention::BlocksBelowRoot(kept) = retention else { return Ok(()) };
-    match root.checked_sub(kept).and_then(|lowest_kept| lowest_kept.checked_sub(1)) {
-        Some(last) => writer.drop_receipts(0..=last),
-        None => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_reorgs_when_looked_ahead_then_each_event_has_the_lowest_fork_behind_it() {
+        let to = |index| {
+            let block = |index| ChainRef { hash: Hash::default(), index, blue_score: index };
+            L1Event::Reorg(Reorg {
+                sequence: 0,
+                fork: block(index),
+                old_tip: block(index + 1),
+                removed: Vec::new(),
+                removed_known: true,
+            })
+        };
+        let events = [to(9), to(4), to(6), to(7)];
+        assert_eq!(later_forks(&events), [4, 6, 7, u64::MAX]);
+        assert!(later_forks(&[]).is_empty());
     }
 }

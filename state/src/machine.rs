@@ -79,9 +79,11 @@ impl MachineConfig {
 pub struct Applied {
     /// Chain blocks executed.
     pub blocks_added: u64,
-    /// Chain blocks rolled back.
+    /// Chain blocks of earlier batches rolled back.
     pub blocks_removed: u64,
-    /// Receipts of the blocks executed, also of those that a later event of the batch removed again, in order.
+    /// Chain blocks that a later event of the batch removed again: they were never executed.
+    pub blocks_skipped: u64,
+    /// Receipts of the blocks executed, in order.
     pub receipts: Vec<Receipt>,
 }
 
@@ -133,7 +135,7 @@ impl Machine {
         let (tree, window, checkpoint) = if view.is_empty() {
             store.write(|writer| {
                 for (id, account) in &config.genesis.accounts {
-                    writer.put_account(id, Some(account))?;
+                    writer.put_account(id, Some(account.clone()));
                 }
                 writer.begin(&network.to_string(), &identity, genesis_tree.root())
             })?;
@@ -171,14 +173,17 @@ impl Machine {
                 Some(window) => window,
                 none => {
                     let anchor = anchor.ok_or(ApplyError::NoAnchor)?;
-                    apply::begin(writer, anchor, tree.root())?;
+                    apply::begin(writer, anchor, tree.root());
                     none.insert(Window::new(anchor))
                 }
             };
-            let mut applied = Applied::default();
-            for event in events {
-                apply::event(event, rules, receipts, writer, tree, window, &mut applied)?;
+            let (tip, applied) = (window.tip().index, Applied::default());
+            let mut batch = apply::Batch { rules, retention: receipts, writer, tree, tip, applied };
+            for (event, later_fork) in events.iter().zip(apply::later_forks(events)) {
+                window.apply(event).map_err(Box::new)?;
+                batch.follow(event, later_fork)?;
             }
+            let applied = batch.applied;
             let checkpoint = window.checkpoint(network).map_err(Box::new)?;
             writer.set_position(&checkpoint, tree.root())?;
             Ok::<_, ApplyError>((applied, checkpoint))

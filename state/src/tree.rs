@@ -1,99 +1,182 @@
 //! The sparse Merkle tree over all accounts, whose root is the state root.
 //!
 //! A leaf's key is the account's id, its value a hash over id and account. Inner nodes are in memory alone and are built
-//! when a store is opened. Source of the shape and of the hashes of inner nodes: `kaspa-smt`, with the hasher
-//! `SeqCommitActiveNode` that KIP-21 uses for the L1's lanes.
+//! when a store is opened. The shape and the hashes of inner nodes are those of `kaspa-smt` with the hasher
+//! `SeqCommitActiveNode`, which KIP-21 uses for the L1's lanes: a subtree without accounts has the empty root of its level,
+//! one with a single account that account's own hash, any other the hash of its halves. Its own maps of nodes, from depth and
+//! first bits of a key, cost several times as much as the hashing; here nodes know the places of their halves.
+//!
+//! Invariant: each place in `nodes` is reached from the root once or is in `free`.
 
-use std::{convert::Infallible, sync::LazyLock};
+use std::sync::LazyLock;
 
 use blake3::{
     Hasher,
     hazmat::{ContextKey, HasherExt, hash_derive_key_context},
 };
-use kaspa_hashes::{Hash, SeqCommitActiveNode, ZERO_HASH};
-use kaspa_smt::{
-    SmtHasher,
-    store::{BranchKey, LeafUpdate, Node, SmtStore, SortedLeafUpdates},
-    tree::compute_root_update,
-};
-use rustc_hash::FxHashMap;
+use kaspa_hashes::{Hash, SeqCommitActiveNode};
+use kaspa_smt::SmtHasher;
 
 use crate::account::{Account, AccountId};
 
 /// Separates the hashes of leaves from all other hashes.
 static LEAF_DOMAIN: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context("dagstorm state leaf"));
 
-/// The tree: its inner nodes and its root.
+/// The keys of the hashers `SeqCommitActiveNode` and `SeqCommitActiveCollapsedNode`: their names, filled up with zeros. Source:
+/// `kaspa-hashes`, `hashers.rs`.
+const NODE_KEY: [u8; 32] = *b"SeqCommitActiveNode\0\0\0\0\0\0\0\0\0\0\0\0\0";
+const COLLAPSED_KEY: [u8; 32] = *b"SeqCommitActiveCollapsedNode\0\0\0\0";
+
+/// Levels of the tree: bits of an account's id.
+const LEVELS: usize = 256;
+
+/// The place of a subtree without accounts.
+const EMPTY: usize = usize::MAX;
+
+/// The tree: its nodes and its root.
 #[derive(Debug)]
 pub struct StateTree {
-    nodes: Nodes,
-    root: Hash,
+    nodes: Vec<Node>,
+    /// Places in `nodes` that are not in use.
+    free: Vec<usize>,
+    root: usize,
 }
 
-/// Asked for single nodes, never walked. Whoever wants keys that collide must find accounts whose ids share all bits down to
-/// the node: a key is a depth and the first so many bits.
-#[derive(Debug, Default)]
-struct Nodes(FxHashMap<BranchKey, Node>);
-
-impl SmtStore for Nodes {
-    type Error = Infallible;
-
-    fn get_node(&self, key: &BranchKey) -> Result<Option<Node>, Infallible> {
-        Ok(self.0.get(key).copied())
-    }
+#[derive(Clone, Copy, Debug)]
+enum Node {
+    /// The only account of its subtree.
+    Leaf { key: Hash, hash: Hash },
+    /// The halves without and with the bit of the level.
+    Inner { halves: [usize; 2], hash: Hash },
 }
 
-impl Nodes {
-    /// Whether there is a leaf of that key.
-    fn contain(&self, key: &Hash) -> bool {
-        let path = (0..=u8::MAX).map(|depth| self.0.get(&BranchKey::new(depth, key)));
-        for node in path {
-            match node {
-                None => return false,
-                Some(Node::Collapsed(leaf)) => return leaf.lane_key == *key,
-                Some(Node::Internal(_)) => {}
-            }
-        }
-        // Two keys with 255 equal bits; the library does not keep them apart, and no hashes are so alike.
-        true
-    }
+/// What becomes of an account's leaf; `hash` is that of a subtree with this account alone, `None` without the account.
+#[derive(Clone, Copy, Debug)]
+struct Update {
+    key: Hash,
+    hash: Option<Hash>,
 }
 
 impl Default for StateTree {
     fn default() -> Self {
-        Self { nodes: Nodes::default(), root: SeqCommitActiveNode::empty_root() }
+        Self { nodes: Vec::new(), free: Vec::new(), root: EMPTY }
     }
 }
 
 impl StateTree {
     /// The root: equal for equal accounts, however they came about.
     pub fn root(&self) -> Hash {
-        self.root
+        self.hash(self.root, 0)
     }
 
     /// Sets accounts; `None` removes one, if it is there. Each id must come once.
     pub fn update<'a>(&mut self, accounts: impl IntoIterator<Item = (AccountId, Option<&'a Account>)>) {
-        let updates = accounts.into_iter().filter_map(|(id, account)| {
+        let update = |(id, account): (AccountId, Option<&Account>)| {
             let key = Hash::from_bytes(*id.as_bytes());
-            let leaf_hash = match account {
-                Some(account) => leaf(&id, account),
-                // The library must not be told to remove what is not there: if a batch removes two keys, the only one under a
-                // node and one that is not there, kaspa-smt 2.1.0 keeps the node, and later roots are wrong.
-                None if !self.nodes.contain(&key) => return None,
-                None => ZERO_HASH,
-            };
-            Some(LeafUpdate { key, leaf_hash })
-        });
-        let updates = SortedLeafUpdates::from_unsorted(updates);
-        let Ok((root, changes)) = compute_root_update::<SeqCommitActiveNode, Nodes>(&self.nodes, self.root, updates);
-        for (key, node) in changes {
-            match node {
-                Some(node) => self.nodes.0.insert(key, node),
-                None => self.nodes.0.remove(&key),
-            };
-        }
-        self.root = root;
+            let hash = account.map(|account| joint_hash(&COLLAPSED_KEY, key, leaf(&id, account)));
+            Update { key, hash }
+        };
+        let mut updates: Vec<Update> = accounts.into_iter().map(update).collect();
+        updates.sort_unstable_by_key(|update| update.key);
+        updates.dedup_by_key(|update| update.key);
+        self.root = self.updated(self.root, 0, &updates);
     }
+
+    /// The place of a subtree at this depth after updates that all belong into it, sorted by key.
+    fn updated(&mut self, place: usize, depth: usize, updates: &[Update]) -> usize {
+        if updates.is_empty() {
+            return place;
+        }
+        match self.nodes.get(place).copied() {
+            None => self.made(depth, updates),
+            Some(Node::Leaf { key, hash }) => {
+                match (updates, updates.binary_search_by_key(&key, |update| update.key)) {
+                    ([Update { hash: Some(hash), .. }], Ok(_)) => {
+                        self.nodes[place] = Node::Leaf { key, hash: *hash };
+                        place
+                    }
+                    (_, Ok(_)) => {
+                        self.free.push(place);
+                        self.made(depth, updates)
+                    }
+                    (_, Err(at)) => {
+                        self.free.push(place);
+                        let own = Update { key, hash: Some(hash) };
+                        self.made(depth, &[&updates[..at], &[own], &updates[at..]].concat())
+                    }
+                }
+            }
+            Some(Node::Inner { halves: [left, right], .. }) => {
+                let (left_updates, right_updates) = split(updates, depth);
+                let left = self.updated(left, depth + 1, left_updates);
+                let right = self.updated(right, depth + 1, right_updates);
+                self.free.push(place);
+                self.joined([left, right], depth)
+            }
+        }
+    }
+
+    /// A subtree where none was.
+    fn made(&mut self, depth: usize, updates: &[Update]) -> usize {
+        match updates {
+            [] | [Update { hash: None, .. }] => EMPTY,
+            [Update { key, hash: Some(hash) }] => self.put(Node::Leaf { key: *key, hash: *hash }),
+            _ => {
+                let (left, right) = split(updates, depth);
+                let halves = [self.made(depth + 1, left), self.made(depth + 1, right)];
+                self.joined(halves, depth)
+            }
+        }
+    }
+
+    /// The subtree of two halves: a single account stands for the whole.
+    fn joined(&mut self, halves: [usize; 2], depth: usize) -> usize {
+        let [left, right] = halves;
+        let is_leaf = |place: usize| matches!(self.nodes.get(place), Some(Node::Leaf { .. }));
+        if right == EMPTY && (left == EMPTY || is_leaf(left)) {
+            return left;
+        }
+        if left == EMPTY && is_leaf(right) {
+            return right;
+        }
+        let hash = joint_hash(&NODE_KEY, self.hash(left, depth + 1), self.hash(right, depth + 1));
+        self.put(Node::Inner { halves, hash })
+    }
+
+    fn hash(&self, place: usize, depth: usize) -> Hash {
+        match self.nodes.get(place) {
+            Some(Node::Leaf { hash, .. } | Node::Inner { hash, .. }) => *hash,
+            None => SeqCommitActiveNode::EMPTY_HASHES[LEVELS - depth],
+        }
+    }
+
+    fn put(&mut self, node: Node) -> usize {
+        match self.free.pop() {
+            Some(place) => {
+                // What is free was in use, and the nodes never become fewer.
+                self.nodes[place] = node;
+                place
+            }
+            None => {
+                self.nodes.push(node);
+                self.nodes.len() - 1
+            }
+        }
+    }
+}
+
+/// Those whose keys do not have the bit of that level, and those whose keys have it. Different keys part at some level, so that
+/// nobody asks for a bit that there is not.
+fn split(updates: &[Update], depth: usize) -> (&[Update], &[Update]) {
+    let has_bit = |key: &Hash| key.as_slice()[depth / 8] & (0x80 >> (depth % 8)) != 0;
+    updates.split_at(updates.partition_point(|update| !has_bit(&update.key)))
+}
+
+fn joint_hash(key: &[u8; 32], first: Hash, second: Hash) -> Hash {
+    let mut both = [0; 64];
+    both[..32].copy_from_slice(&first.as_bytes());
+    both[32..].copy_from_slice(&second.as_bytes());
+    Hash::from_bytes(*blake3::keyed_hash(key, &both).as_bytes())
 }
 
 /// The value of an account's leaf: BLAKE3 in key derivation mode over the id, program and version (little endian), and the data.
@@ -108,6 +191,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use kaspa_hashes::{HasherBase, SeqCommitActiveCollapsedNode};
+    use kaspa_smt::{
+        store::{BTreeSmtStore, LeafUpdate, SortedLeafUpdates},
+        tree::compute_root_update,
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -172,11 +259,29 @@ mod tests {
             prop_assert_eq!(anew.root(), tree.root());
             tree.update(accounts.keys().map(|id| (*id, None)));
             prop_assert_eq!(tree.root(), StateTree::default().root());
-            prop_assert!(tree.nodes.0.is_empty(), "nodes of accounts that are gone stay in memory");
+            prop_assert_eq!(tree.nodes.len(), tree.free.len(), "nodes of accounts that are gone stay in use");
         }
     }
 
-    /// kaspa-smt 2.1.0 keeps a node that a batch empties if the batch also removes a key that was never there.
+    proptest! {
+        #[test]
+        fn given_any_accounts_when_the_library_computes_the_root_then_it_is_the_same(
+            ids in prop::collection::btree_map(prop_oneof![any_id(), any::<[u8; 32]>().prop_map(AccountId::from_bytes)], any::<u8>(), 0..40),
+        ) {
+            let accounts: BTreeMap<_, _> = ids.into_iter().map(|(id, value)| (id, account(value))).collect();
+            let mut tree = StateTree::default();
+            tree.update(accounts.iter().map(|(id, account)| (*id, Some(account))));
+            let leaves = accounts.iter().map(|(id, account)| LeafUpdate {
+                key: Hash::from_bytes(*id.as_bytes()),
+                leaf_hash: leaf(id, account),
+            });
+            let (store, leaves) = (BTreeSmtStore::default(), SortedLeafUpdates::from_unsorted(leaves));
+            let empty = SeqCommitActiveNode::empty_root();
+            let Ok((root, _)) = compute_root_update::<SeqCommitActiveNode, _>(&store, empty, leaves);
+            prop_assert_eq!(tree.root(), root);
+        }
+    }
+
     #[test]
     fn given_a_leaf_removed_beside_one_that_is_not_there_when_another_comes_then_nothing_of_the_first_is_left() {
         let id = |first: u8, last: u8| {

@@ -40,7 +40,9 @@ impl Store {
         transaction.set_two_phase_commit(true);
         let outcome = {
             let mut writer = Writer::new(&transaction)?;
-            work(&mut writer)?
+            let outcome = work(&mut writer)?;
+            writer.flush()?;
+            outcome
         };
         transaction.commit().map_err(StoreError::of)?;
         Ok(outcome)

@@ -92,7 +92,7 @@ fn given_a_run_of_large_batches_when_crashed_everywhere_then_it_ends_as_if_nothi
 
 #[test]
 fn given_a_run_with_little_memory_when_crashed_everywhere_then_it_ends_as_if_nothing_had_been() {
-    assert!(crashes_of(SMALL_CACHE, 1) > 1_500);
+    assert!(crashes_of(SMALL_CACHE, 2) > 1_500);
 }
 
 #[test]

@@ -168,7 +168,8 @@ impl Run {
             L1Event::Reorg(reorg) => reorg.old_tip.index - reorg.fork.index,
             _ => 0,
         });
-        assert_eq!((applied.blocks_added, applied.blocks_removed), (added, removed.sum()));
+        let skipped = applied.blocks_skipped;
+        assert_eq!((applied.blocks_added + skipped, applied.blocks_removed + skipped), (added, removed.sum()));
         let is_finalized = events.iter().any(|event| matches!(event, L1Event::Finalized { .. }));
 
         let seen = &mut self.sightings;

@@ -118,13 +118,14 @@ fn given_sectors_and_pages_lost_or_misplaced_when_opened_then_an_error_or_the_ne
 fn given_a_cut_file_when_opened_then_an_error_or_the_newest_state() {
     let history = History::new(20);
     let lengths = (1..600).chain((600..history.bytes.len()).step_by(211));
-    let cut = lengths.chain(history.bytes.len() - 5..history.bytes.len());
+    let cut: Vec<_> = lengths.chain(history.bytes.len() - 5..history.bytes.len()).collect();
     let mut damaged = 0;
-    for length in cut {
+    for &length in &cut {
         let verdict = judge(&history.bytes[..length], &history, &format!("cut to {length} bytes"));
-        damaged += u64::from(matches!(verdict, Verdict::Damaged | Verdict::NotAStore));
+        damaged += usize::from(matches!(verdict, Verdict::Damaged | Verdict::NotAStore));
     }
-    assert!(damaged > 2_000, "{damaged}");
+    // A store grows in advance: only what is cut off behind its last page does no harm.
+    assert!(cut.len() > 1_000 && 10 * damaged > 9 * cut.len(), "{damaged} of {}", cut.len());
 }
 
 #[test]
