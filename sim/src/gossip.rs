@@ -180,6 +180,11 @@ impl Gossip {
         Some(number)
     }
 
+    /// Whether a cut keeps the two nodes from each other now.
+    pub fn are_apart(&self, a: usize, b: usize) -> bool {
+        self.cuts.iter().any(|cut| cut.separates(a, b))
+    }
+
     /// Number of deliveries that cuts hold.
     pub fn held_count(&self) -> usize {
         self.cuts.iter().map(|cut| cut.held.len()).sum()

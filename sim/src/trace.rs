@@ -201,6 +201,10 @@ pub enum NodeEvent {
         /// How many.
         released: u32,
     },
+    /// Its process ended.
+    Stopped,
+    /// Its process runs again, with its data.
+    Restarted,
 }
 
 impl fmt::Display for NodeEvent {
@@ -214,6 +218,8 @@ impl fmt::Display for NodeEvent {
             Self::TransitionEnded => "has the unspent outputs of its pruning point",
             Self::Wiped => "has lost its data and restarts",
             Self::WithholdingBegan => "withholds its blocks",
+            Self::Stopped => "is down",
+            Self::Restarted => "is back with its data",
             Self::WithholdingEnded { released } => return write!(f, "sends {released} withheld blocks"),
         })
     }

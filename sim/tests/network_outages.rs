@@ -1,4 +1,4 @@
-//! Nodes that lag, withhold, lose their data or are reset: in the end all agree.
+//! Nodes that lag, withhold, are down, lose their data or are reset: in the end all agree.
 
 mod network_support;
 
@@ -77,4 +77,72 @@ fn given_blocks_withheld_when_released_then_the_others_hear_of_them_only_then() 
     });
     assert!(withheld.len() > 5);
     assert_eq!(released_count, withheld.len());
+}
+
+/// A network whose node 0 is down from 10 s on.
+fn restarted(seed: u64, mining_seconds: u64, down_seconds: u64) -> NetworkConfig {
+    let mut config = config(seed, mining_seconds);
+    let at = Duration::from_secs(10);
+    let until = at + Duration::from_secs(down_seconds);
+    config.outages = vec![Outage { node: 0, at, kind: OutageKind::Restart { until } }];
+    config
+}
+
+#[test]
+fn given_a_node_that_is_down_when_the_others_go_on_then_it_stands_still_and_has_everything_after_it_is_back() {
+    let (mut known, mut missing, mut backs) = (None, 0, 0);
+    let network = run(restarted(5, 40, 15), |network, step| match step.what {
+        StepKind::Restarted { node: 0 } => {
+            assert!(!network.is_down(0));
+            backs += 1;
+            missing = network.store().dag().len() - network.node(0).known_count();
+        }
+        StepKind::BlockMined { node: 0, .. } => assert!(!network.is_down(0)),
+        StepKind::BlockArrived { node: 0, .. } => assert!(!network.is_down(0)),
+        _ if network.is_down(0) => {
+            let present = (network.node(0).sink(), network.node(0).known_count());
+            assert_eq!(*known.get_or_insert(present), present);
+        }
+        _ => {}
+    });
+    assert!(backs == 1 && missing > 100, "{backs} {missing}");
+    assert_eq!(network.node(0).sink(), network.node(1).sink());
+    assert_eq!(network.node(0).known_count(), network.store().dag().len());
+}
+
+/// How the node comes up to date that was down for so long, while blocks spread fast and nearly all are chain blocks.
+fn ways_back(down_seconds: u64) -> (bool, bool) {
+    let mut config = restarted(6, down_seconds + 20, down_seconds);
+    config.mean_delay = Duration::from_millis(10);
+    let (mut headers_first, mut reset) = (false, false);
+    let network = run(config, |_, step| {
+        headers_first |= matches!(step.what, StepKind::BodiesProcessed { node: 0 });
+        reset |= matches!(step.what, StepKind::Reset { node: 0 });
+    });
+    assert_eq!(network.node(0).progress(), Progress::InSync);
+    assert_eq!(network.node(0).sink(), network.node(1).sink());
+    (headers_first, reset)
+}
+
+#[test]
+fn given_a_node_that_was_down_for_ever_longer_when_back_then_it_gets_blocks_then_headers_first_then_is_reset() {
+    assert_eq!(ways_back(20), (false, false), "little is missing");
+    assert_eq!(ways_back(80), (true, false), "more than 512 chain blocks are missing");
+    assert_eq!(ways_back(400), (true, true), "the others pruned what it would go on from");
+}
+
+#[test]
+fn given_two_absences_that_overlap_and_one_in_a_reset_when_all_is_over_then_the_node_agrees_with_the_others() {
+    for begin_ms in (3_000..9_000).step_by(500) {
+        let mut config = restarted(7, 30, 6);
+        let outage = |node, at_ms, kind| Outage { node, at: Duration::from_millis(at_ms), kind };
+        let until = |until_ms| OutageKind::Restart { until: Duration::from_millis(until_ms) };
+        let resync = OutageKind::Resync { from: 0, transition: Duration::from_secs(2) };
+        config.outages.push(outage(0, 12_000, until(20_000)));
+        config.outages.push(outage(3, begin_ms, resync));
+        config.outages.push(outage(3, begin_ms + 20, until(begin_ms + 4_000)));
+        let network = run(config, |_, _| ());
+        assert!((0..8).all(|node| network.node(node).sink() == network.node(1).sink()), "{begin_ms}");
+        assert!((0..8).all(|node| network.node(node).progress() == Progress::InSync && !network.is_down(node)));
+    }
 }

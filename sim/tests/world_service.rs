@@ -111,4 +111,8 @@ fn given_a_node_that_loses_its_data_when_it_restarts_then_the_connection_ends() 
     let whole =
         listen(network(60, Outage { node: 0, at: Duration::from_secs(20), kind: lag }), Duration::from_secs(10));
     assert!(wiped.len() > 100 && wiped.len() < whole.len() / 2, "{} of {}", wiped.len(), whole.len());
+    let restart = OutageKind::Restart { until: Duration::from_secs(21) };
+    let restarted =
+        listen(network(60, Outage { node: 0, at: Duration::from_secs(20), kind: restart }), Duration::from_secs(10));
+    assert_eq!(restarted.len(), wiped.len());
 }

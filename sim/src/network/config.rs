@@ -239,7 +239,9 @@ fn check_cut(number: usize, cut: &Cut, count: usize) -> Result<(), NetworkError>
 fn check_outage(number: usize, outage: &Outage, count: usize) -> Result<(), NetworkError> {
     let Outage { node, at, kind } = *outage;
     let (peer, until) = match kind {
-        OutageKind::BodiesLag { until } | OutageKind::Withholding { until } => (None, Some(until)),
+        OutageKind::BodiesLag { until } | OutageKind::Withholding { until } | OutageKind::Restart { until } => {
+            (None, Some(until))
+        }
         OutageKind::Resync { from, transition } => {
             let transition_seconds = transition.as_secs();
             if transition > LONGEST {

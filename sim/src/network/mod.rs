@@ -14,11 +14,13 @@
 //! | `cuts.rs` | divisions of the network, and the reorganisations that follow |
 //! | `history.rs` | what is dropped when no node has it any more |
 //! | `outage.rs` | what happens to single nodes |
+//! | `restart.rs` | nodes whose process is down for a while |
 
 mod config;
 mod cuts;
 mod history;
 mod outage;
+mod restart;
 mod step;
 
 use std::collections::BTreeMap;
@@ -30,7 +32,7 @@ use crate::block_store::BlockStore;
 use crate::dag::{BlockId, Ghostdag};
 use crate::gossip::{Cut, Delivery, Gossip};
 use crate::miner::Miners;
-use crate::node::{self, Answer, NodeRequest, NodeView, Progress, SinkChange, Subscriptions};
+use crate::node::{self, Answer, NodeRequest, NodeView, SinkChange, Subscriptions};
 use crate::random::Streams;
 use crate::workload::{PayloadSource, Workload};
 
@@ -57,6 +59,7 @@ enum Event {
     EndTransition { node: usize, life: u32 },
     CatchUp { node: usize, life: u32 },
     Delete { node: usize, life: u32 },
+    SyncAnew { node: usize },
 }
 
 /// The simulated L1. See the module documentation.
@@ -72,6 +75,7 @@ pub struct Network {
     cut_states: Vec<CutState>,
     outages: Vec<Outage>,
     mining_until: Duration,
+    blocks_per_second: u64,
     history: History,
     /// What all nodes had in common when blocks were dropped last.
     history_root: BlockId,
@@ -119,6 +123,7 @@ impl Network {
             cuts: config.cuts,
             outages: config.outages,
             mining_until: config.mining_until,
+            blocks_per_second: config.parameters.blocks_per_second.max(1),
             history: config.history,
             history_root: BlockId::GENESIS,
             queue: BTreeMap::new(),
@@ -165,6 +170,10 @@ impl Network {
     pub fn step(&mut self) -> Result<Option<Step>, NetworkError> {
         let Some(((at, _), event)) = self.queue.pop_first() else { return Ok(None) };
         self.now = at;
+        if let Some(later) = self.put_off_until(event) {
+            self.schedule(later, event);
+            return Ok(Some(Step { at, what: StepKind::PutOff, resolved: None }));
+        }
         let (what, resolved) = self.process_event(event)?;
         if let Some((node, change)) = &resolved {
             self.after_change(*node, change);
@@ -236,12 +245,13 @@ impl Network {
                 self.drop_history();
                 (what, None)
             }
+            Event::SyncAnew { node } => (self.sync_anew(node), None),
         })
     }
 
     fn mine(&mut self, miner: usize) -> Result<(StepKind, Option<(usize, SinkChange)>), NetworkError> {
         self.schedule_mining(miner);
-        if self.nodes[miner].progress() != Progress::InSync {
+        if !self.can_serve_peers(miner) {
             return Ok((StepKind::NotMining { node: miner }, None));
         }
         let ghostdag = self.nodes[miner].take_virtual_block(self.store.dag_mut());
@@ -265,6 +275,10 @@ impl Network {
     fn deliver(&mut self, delivery: Delivery) -> (StepKind, Option<(usize, SinkChange)>) {
         if let Some(cut) = self.gossip.hold(delivery) {
             return (StepKind::DeliveryHeld { delivery, cut }, None);
+        }
+        if self.misses(delivery) {
+            let Delivery { to: node, .. } = delivery;
+            return (StepKind::NothingToDo { node }, None);
         }
         let (arrival, change) = self.arrive(delivery);
         let what = StepKind::BlockArrived { node: delivery.to, block: delivery.block, arrival };
@@ -303,6 +317,9 @@ impl Network {
     }
 
     fn process_inbox(&mut self, node: usize) -> (StepKind, Option<(usize, SinkChange)>) {
+        if self.is_down(node) {
+            return (StepKind::NothingToDo { node }, None);
+        }
         let inbox = std::mem::take(&mut self.states[node].inbox);
         let mut blocks: Vec<BlockId> = inbox.iter().map(|delivery| delivery.block).collect();
         blocks.retain(|&block| self.store.dag().contains(block));

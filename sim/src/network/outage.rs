@@ -1,8 +1,9 @@
 //! What happens to single nodes: bodies that lag, blocks that are withheld, syncs from nothing, deletion of what was pruned.
+//! What happens to a node whose process is down waits until it is back ([`restart`](super::restart)).
 
 use std::time::Duration;
 
-use super::{Event, Network, StepKind};
+use super::{Event, Network, StepKind, restart::Absence};
 use crate::dag::BlockId;
 use crate::gossip::Delivery;
 use crate::node::{Progress, SinkChange};
@@ -51,6 +52,12 @@ pub enum OutageKind {
         /// How long the node's consensus is transitional, if it is reset.
         transition: Duration,
     },
+    /// The node's process ends and is started again with its data. Meanwhile its connections are gone, attempts to connect are
+    /// refused, and it finds and hears nothing; afterwards it gets from its peers what it missed.
+    Restart {
+        /// When it is back.
+        until: Duration,
+    },
 }
 
 /// A node's part in what an [`Outage`] does.
@@ -64,12 +71,13 @@ pub(super) struct NodeState {
     withheld_until: Duration,
     bodies_lag_until: Duration,
     /// Where the node syncs from.
-    peer: Option<usize>,
+    pub(super) peer: Option<usize>,
     /// How often the node's data was replaced: what was planned in an earlier life happens no more.
     life: u32,
     catch_up_is_due: bool,
     deletion_is_scheduled: bool,
     deletions: u64,
+    pub(super) absence: Absence,
 }
 
 impl NodeState {
@@ -85,6 +93,7 @@ impl NodeState {
             catch_up_is_due: false,
             deletion_is_scheduled: false,
             deletions: 0,
+            absence: Absence::default(),
         }
     }
 }
@@ -97,20 +106,21 @@ impl Network {
             OutageKind::BodiesLag { until } => {
                 state.bodies_lag_until = state.bodies_lag_until.max(until);
                 self.nodes[node].fall_behind();
-                self.schedule(until, Event::EndOutage(number));
+                self.schedule(until.max(self.now), Event::EndOutage(number));
                 StepKind::BodiesLag { node }
             }
             OutageKind::Withholding { until } => {
                 state.withheld_until = state.withheld_until.max(until);
                 state.withheld.get_or_insert_default();
-                self.schedule(until, Event::EndOutage(number));
+                self.schedule(until.max(self.now), Event::EndOutage(number));
                 StepKind::WithholdingBegan { node }
             }
-            OutageKind::Resync { from, .. } if self.nodes[from].progress() != Progress::InSync => {
+            OutageKind::Resync { from, .. } if !self.can_serve_peers(from) => {
                 self.schedule(self.now + PEER_RETRY_INTERVAL, Event::BeginOutage(number));
                 StepKind::NothingToDo { node }
             }
             OutageKind::Resync { from, transition } => self.begin_resync(node, from, transition),
+            OutageKind::Restart { until } => self.go_down(node, until, number),
         }
     }
 
@@ -131,6 +141,7 @@ impl Network {
                 self.schedule_catch_up(node);
                 StepKind::CatchingUp { node }
             }
+            OutageKind::Restart { .. } => self.come_back(node),
             _ => StepKind::NothingToDo { node },
         }
     }
@@ -160,6 +171,12 @@ impl Network {
         if change.is_some() {
             self.schedule_catch_up(node);
             return (StepKind::BodiesProcessed { node }, change);
+        }
+        if let Some(back_at) = self.states[node].peer.and_then(|peer| self.down_until(peer)) {
+            let life = self.states[node].life;
+            self.states[node].catch_up_is_due = true;
+            self.schedule(back_at, Event::CatchUp { node, life });
+            return (StepKind::NothingToDo { node }, None);
         }
         // What came to the other node in the meantime.
         if let Some(peer) = self.states[node].peer.take() {
@@ -196,7 +213,7 @@ impl Network {
         StepKind::Deleted { node }
     }
 
-    fn begin_resync(&mut self, node: usize, from: usize, transition: Duration) -> StepKind {
+    pub(super) fn begin_resync(&mut self, node: usize, from: usize, transition: Duration) -> StepKind {
         let state = &mut self.states[node];
         state.life += 1;
         (state.catch_up_is_due, state.deletion_is_scheduled) = (false, false);
@@ -243,13 +260,13 @@ impl Network {
         }
     }
 
-    fn take_headers(&mut self, node: usize, from: usize) {
+    pub(super) fn take_headers(&mut self, node: usize, from: usize) {
         if let Ok([view, peer]) = self.nodes.get_disjoint_mut([node, from]) {
             view.take_headers(self.store.dag(), peer);
         }
     }
 
-    fn schedule_catch_up(&mut self, node: usize) {
+    pub(super) fn schedule_catch_up(&mut self, node: usize) {
         let state = &mut self.states[node];
         if !std::mem::replace(&mut state.catch_up_is_due, true) {
             let life = state.life;

@@ -128,6 +128,18 @@ pub enum StepKind {
         /// The node.
         node: usize,
     },
+    /// A node's process ended. Its connections are gone.
+    Stopped {
+        /// The node.
+        node: usize,
+    },
+    /// A node's process runs again.
+    Restarted {
+        /// The node.
+        node: usize,
+    },
+    /// Something was planned for a node that is down, and happens when it is back.
+    PutOff,
 }
 
 /// What became of a block that reached a node.

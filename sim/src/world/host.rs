@@ -8,6 +8,7 @@ use std::{
 };
 
 use bridge::{Clock, NodeUrl, Transport};
+use tokio::io::AsyncWriteExt;
 
 use super::{World, executor::Executor, interposer::AttemptFate, link, link::Endpoint, service};
 use crate::trace::Record;
@@ -16,6 +17,9 @@ use crate::trace::Record;
 pub fn node_url(node: usize) -> String {
     format!("ws://node-{node}:17510")
 }
+
+/// What a proxy says whose node is away.
+const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Connects to simulated nodes.
 #[derive(Clone)]
@@ -46,12 +50,27 @@ impl Transport for SimTransport {
             let (attempt, fate) = world.fate_of_attempt(client, node);
             let latency = world.draw_latency(client, attempt);
             world.executor().sleep(latency * 2).await;
+            let is_up = !world.network().is_down(node);
             match fate {
+                AttemptFate::Accept | AttemptFate::AcceptThenClose if !is_up => {
+                    world.record(Record::ConnectionRefused { node: node as u32 });
+                    Err(io::ErrorKind::ConnectionRefused.into())
+                }
                 AttemptFate::Refuse => {
                     world.record(Record::ConnectionRefused { node: node as u32 });
                     Err(io::ErrorKind::ConnectionRefused.into())
                 }
                 AttemptFate::Hang => pending().await,
+                AttemptFate::NotFound => {
+                    Err(io::Error::new(io::ErrorKind::NotFound, format!("no host is named {host}")))
+                }
+                AttemptFate::Unreachable => Err(io::ErrorKind::HostUnreachable.into()),
+                AttemptFate::BadGateway => {
+                    let (near, mut far, _) = link::pair(world.executor(), link::LinkProfile::good(latency));
+                    // It fits the link's capacity, so that nothing waits; the far side closes when it is dropped.
+                    far.write_all(BAD_GATEWAY).await?;
+                    Ok(near)
+                }
                 AttemptFate::AcceptThenClose => {
                     let (near, far, _) = link::pair(world.executor(), link::LinkProfile::good(latency));
                     drop(far);

@@ -66,6 +66,12 @@ pub enum AttemptFate {
     Hang,
     /// The node's system refuses.
     Refuse,
+    /// The node's name is unknown.
+    NotFound,
+    /// No way leads to the node.
+    Unreachable,
+    /// Something accepts that is no WebSocket, and says that its node is away.
+    BadGateway,
 }
 
 /// A whole wRPC message between client and node.

@@ -196,6 +196,17 @@ impl LinkControl {
         self.to_near.borrow_mut().sever(now, false);
     }
 
+    /// The side that connected sees the end of the stream, behind the bytes already on the way. What it sends still arrives.
+    pub fn close_to_near(&self) {
+        self.to_near.borrow_mut().sever(self.executor.now(), false);
+    }
+
+    /// The side that was connected to sees the end of the stream, behind the bytes already on the way. What it sends still
+    /// arrives.
+    pub fn close_to_far(&self) {
+        self.to_far.borrow_mut().sever(self.executor.now(), false);
+    }
+
     /// Nothing is delivered any more, in either direction, and nobody is told. Bytes on the way are lost.
     pub fn go_silent(&self) {
         self.go_silent_to_far();

@@ -257,6 +257,7 @@ impl World {
                 self.remember_sink(node);
                 self.end_connections(node);
             }
+            StepKind::Stopped { node } => self.end_connections(node),
             StepKind::Reset { node } => self.remember_sink(node),
             StepKind::TransitionEnded { node } => self.announce_override(node),
             _ => {}
@@ -303,8 +304,10 @@ impl World {
             StepKind::CatchingUp { node } => event(node, NodeEvent::CatchingUp),
             StepKind::InSync { node } => event(node, NodeEvent::InSync),
             StepKind::Deleted { node } => event(node, NodeEvent::Deleted),
+            StepKind::Stopped { node } => event(node, NodeEvent::Stopped),
+            StepKind::Restarted { node } => event(node, NodeEvent::Restarted),
             // Changes nothing that anybody can see.
-            StepKind::NotMining { .. } | StepKind::NothingToDo { .. } => return,
+            StepKind::NotMining { .. } | StepKind::NothingToDo { .. } | StepKind::PutOff => return,
         });
     }
 

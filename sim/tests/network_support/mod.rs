@@ -63,9 +63,10 @@ pub fn trouble(config: &mut NetworkConfig, stream: &mut Stream, begin_ms: std::o
         let at = Duration::from_millis(begin_ms.start + stream.below(width_ms));
         let until = at + Duration::from_millis(1 + stream.below(15_000));
         let from = (node + 1 + stream.below(3) as usize) % 4;
-        let kind = match stream.below(5) {
+        let kind = match stream.below(6) {
             0 => OutageKind::BodiesLag { until },
             1 => OutageKind::Withholding { until },
+            2 => OutageKind::Restart { until },
             _ => OutageKind::Resync { from, transition: Duration::from_millis(100 + stream.below(9_000)) },
         };
         config.outages.push(Outage { node, at, kind });
