@@ -202,8 +202,11 @@ fn given_a_checkpoint_alone_when_its_window_follows_events_then_the_next_checkpo
         |fork, removed| L1Event::Reorg(Reorg { sequence: 41, fork, old_tip: block(40), removed, removed_known: true });
     let foreign = ChainRef { hash: Hash::from_u64_word(99), ..block(24) };
     assert_eq!(sparse.apply(&reorg(foreign, Vec::new())), Err(WindowError::NotInside { block: foreign }));
-    let steep = ChainRef { blue_score: block(36).blue_score, ..block(30) };
-    assert_eq!(sparse.apply(&reorg(steep, Vec::new())), Err(WindowError::NotInside { block: steep }));
+    // Between its neighbours in the locator, 24 and 32, a block has a blue score between theirs, and neither of theirs.
+    for neighbour in [block(36), block(32), block(24)] {
+        let misplaced = ChainRef { blue_score: neighbour.blue_score, ..block(30) };
+        assert_eq!(sparse.apply(&reorg(misplaced, Vec::new())), Err(WindowError::NotInside { block: misplaced }));
+    }
     let old_tip = block(39);
     let late =
         L1Event::Reorg(Reorg { sequence: 41, fork: block(24), old_tip, removed: Vec::new(), removed_known: true });
