@@ -4,7 +4,7 @@
 //! command is never cut, since it is there to be copied. Text from outside (a node's error, a panic) is shown without line
 //! breaks and control characters.
 
-mod text;
+pub(crate) mod text;
 
 use std::{
     fmt,
@@ -14,11 +14,13 @@ use std::{
 
 use sim::trace::{Entry, Record};
 
-use self::text::{cut, for_shell, one_line, short_hashes, shortened, wrapped};
+pub(crate) use self::text::for_shell;
+use self::text::{cut, one_line, short_hashes, shortened, wrapped};
 use crate::{
     plan::Plan,
     report::{RunReport, Verdict},
     runner::Ending,
+    shrink::Size,
 };
 
 /// Most lines of a card.
@@ -42,8 +44,8 @@ const PROPERTY_LINES: usize = 2;
 /// Lines for what was seen.
 const SEEN_LINES: usize = 6;
 
-// The heading, "when", "plan", a remark about the second run, and four lines of commands.
-const _: () = assert!(1 + PROPERTY_LINES + SEEN_LINES + 2 + MOST_EVENTS + 1 + 4 <= MOST_LINES);
+// The heading, "when", "plan", a remark about the second run, and five lines of commands, or four and what became smaller.
+const _: () = assert!(1 + PROPERTY_LINES + SEEN_LINES + 2 + MOST_EVENTS + 1 + 5 <= MOST_LINES);
 
 /// Where a run came from, and so what shows it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub enum Origin {
 /// What was asked of a scenario besides its seed, as options of the command line; shown with a blank before each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
+    /// Name of the profile.
+    pub profile: Option<String>,
     /// Name or file of the parameter set.
     pub params: Option<String>,
     /// Depth of the reorg.
@@ -72,6 +76,9 @@ pub struct Asked {
 
 impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(profile) = &self.profile {
+            write!(f, " --profile {profile}")?;
+        }
         if let Some(params) = &self.params {
             write!(f, " --params {}", for_shell(Path::new(params)))?;
         }
@@ -138,6 +145,10 @@ pub struct Card {
     seen: String,
     when: String,
     plan: String,
+    /// Whether it is worth trying to make the plan smaller.
+    can_be_shrunk: bool,
+    /// What became smaller, if the plan was shrunk just now.
+    shrunk: Option<String>,
     events: Vec<Entry>,
     /// How the run ended the second time, if otherwise.
     second_run: Option<String>,
@@ -160,19 +171,38 @@ impl Card {
             seen: seen(&report.verdict),
             when: when(report, ending.as_ref().and_then(|ending| ending.last_at)),
             plan: kind_of_plan(plan),
+            // One without gates was shrunk before.
+            can_be_shrunk: plan.gates && !matches!(report.verdict, Verdict::Vacuous(_)),
+            shrunk: None,
             events: ending.map_or_else(Vec::new, |ending| ending.last),
             second_run,
             origin,
         })
     }
 
+    /// The card of a plan that was shrunk from another, whose size was `before`.
+    pub fn shrunk_from(self, before: &Size, after: &Size) -> Self {
+        Self { can_be_shrunk: false, shrunk: Some(before.to_words(after)), ..self }
+    }
+
     /// The card, line by line.
     pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.story();
+        self.push_commands(&mut lines);
+        lines
+    }
+
+    /// The card without the commands at its end.
+    pub(crate) fn story(&self) -> Vec<String> {
         let mut lines = vec![labelled(&self.verb(), &self.heading())];
         push_text(&mut lines, "Property", &format!("{}: {}", self.property, self.meaning), PROPERTY_LINES);
         push_text(&mut lines, "Seen", &self.seen, SEEN_LINES);
         push_text(&mut lines, "When", &self.when, 1);
-        push_text(&mut lines, "Plan", &self.plan, 1);
+        let not_shrunk = if self.can_be_shrunk { "; not shrunk" } else { "" };
+        push_text(&mut lines, "Plan", &format!("{}{not_shrunk}", self.plan), 1);
+        if let Some(shrunk) = &self.shrunk {
+            push_text(&mut lines, "Shrunk", shrunk, 1);
+        }
         if let Some(second_run) = &self.second_run {
             push_text(&mut lines, "Last events", second_run, 1);
         }
@@ -182,7 +212,6 @@ impl Card {
             let text = format!("{:>12.6} s  {}", at.as_secs_f64(), short_hashes(&one_line(&record.to_string())));
             lines.push(labelled(label, &cut(&text, WIDTH - LABEL_WIDTH - 1)));
         }
-        self.push_commands(&mut lines);
         lines
     }
 
@@ -211,6 +240,9 @@ impl Card {
         let differed = matches!(self.report.verdict, Verdict::Nondeterminism(_));
         if differed || self.origin.plan_file().is_some() {
             lines.push(labelled(if differed { "Compare" } else { "Replay" }, &replay));
+        }
+        if let Some(path) = self.origin.plan_file().filter(|_| self.can_be_shrunk) {
+            lines.push(labelled("Shrink", &format!("dagstorm shrink {}", for_shell(path))));
         }
         if let Some((asked, plan)) = is_of_seed {
             if !differed {
@@ -256,23 +288,7 @@ fn when(report: &RunReport, last_at: Option<Duration>) -> String {
 }
 
 fn kind_of_plan(plan: &Plan) -> String {
-    let many = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-    let outages = match plan.topology.outages.len() {
-        0 => String::new(),
-        count => format!(", {}", many(count, "outage")),
-    };
-    let disk_faults = plan.bridges.iter().filter_map(|bridge| Some(bridge.consumer.state.as_ref()?.faults.len()));
-    let disk_faults = match disk_faults.sum() {
-        0 => String::new(),
-        count => format!(", {}", many(count, "disk fault")),
-    };
-    format!(
-        "{} s of storm, {}, {}{outages}{disk_faults}, {}; not shrunk",
-        plan.storm().as_secs_f64(),
-        many(plan.faults.len(), "fault"),
-        many(plan.topology.cuts.len(), "cut"),
-        many(plan.bridges.len(), "bridge"),
-    )
+    format!("{} s of storm, {}", plan.storm().as_secs_f64(), Size::of(plan))
 }
 
 fn seed_arguments(report: &RunReport, asked: &Asked) -> String {
@@ -283,7 +299,8 @@ fn short_hash(report: &RunReport) -> String {
     shortened(&report.hash.to_string(), 16)
 }
 
-fn labelled(label: &str, text: &str) -> String {
+/// A line of a card.
+pub(crate) fn labelled(label: &str, text: &str) -> String {
     format!("{label:>LABEL_WIDTH$} {text}")
 }
 

@@ -1,12 +1,16 @@
 //! What a consumer of the bridge rebuilds from events alone: the simplest state machine that rolls back with the chain.
 
-use bridge::{BlockAdded, ChainRef, L1Event};
+use bridge::{BlockAdded, ChainRef, L1Event, Reorg};
 use kaspa_hashes::Hash;
+
+use crate::report::ReorgSize;
 
 /// The followed chain as the events tell it. It applies what it is told without a doubt; doubts are the checkers' part.
 #[derive(Debug, Default)]
 pub struct Replica {
     blocks: Vec<ReplicaBlock>,
+    /// Hash of the block below the first, which is not announced: the anchor. `None` before there is a block.
+    pub anchor: Option<Hash>,
     /// Number of blocks that were finalized, counted from the first; only grows.
     pub finalized: Option<ChainRef>,
     /// Chain blocks added, those removed again included.
@@ -15,6 +19,8 @@ pub struct Replica {
     pub reorgs: u64,
     /// Blocks removed by the deepest of them.
     pub max_reorg_depth: u64,
+    /// How deep each of them was.
+    pub reorg_sizes: Vec<ReorgSize>,
     /// Sessions that ended.
     pub disconnects: u64,
     /// Events of any kind.
@@ -50,6 +56,7 @@ impl Replica {
             L1Event::BlockAdded(added) => self.append(added),
             L1Event::Reorg(reorg) => {
                 let depth = (self.blocks.len() as u64).saturating_sub(reorg.fork.index);
+                self.reorg_sizes.push(self.size_of(reorg, depth));
                 self.reorgs += 1;
                 self.max_reorg_depth = self.max_reorg_depth.max(depth);
                 self.blocks.truncate(usize::try_from(reorg.fork.index).unwrap_or(usize::MAX));
@@ -61,8 +68,16 @@ impl Replica {
         }
     }
 
+    fn size_of(&self, reorg: &Reorg, blocks: u64) -> ReorgSize {
+        let lowest = usize::try_from(reorg.fork.index).ok().and_then(|fork| self.blocks.get(fork));
+        let blue_score = lowest.map_or(0, |lowest| reorg.old_tip.blue_score.saturating_sub(lowest.block.blue_score));
+        let is_to_finalized = self.finalized.is_some_and(|finalized| reorg.fork.index <= finalized.index);
+        ReorgSize { blocks, blue_score, is_to_finalized }
+    }
+
     fn append(&mut self, added: &BlockAdded) {
         self.added += 1;
+        self.anchor.get_or_insert(added.parent);
         let accepted_ids = added.accepted.iter().map(|transaction| transaction.id).collect();
         self.blocks.push(ReplicaBlock { block: added.block, accepted_ids });
     }

@@ -12,9 +12,12 @@
 //! | [`economy`] | machines that deliver, charge and insure: what the payloads of a storm are about |
 //! | [`event_text`] | bridge events as lines |
 //! | [`fault`] | what goes wrong between a bridge and its nodes, one file each |
+//! | [`harness`] | storms over your own consumer or bridge, in your own tests |
+//! | [`metamorphic`] | the same L1 with and without faults: both runs must end alike |
 //! | [`oracle`] | what is true of chains and acceptance, from raw blocks |
 //! | [`report`] | verdicts, figures, exit codes, JSON |
 //! | [`card`] | what a failed run tells, and the commands that show it again |
+//! | [`shrink`] | a smaller plan that fails in the same way |
 //! | [`runner`] | threads and CPU time: the only part outside the determinism contract |
 //! | [`verify`] | reference data against our code |
 
@@ -25,6 +28,8 @@ pub mod coverage;
 pub mod economy;
 pub mod event_text;
 pub mod fault;
+pub mod harness;
+pub mod metamorphic;
 pub mod oracle;
 pub mod parameters;
 pub mod plan;
@@ -32,4 +37,5 @@ pub mod report;
 pub mod run;
 pub mod runner;
 pub mod scenario;
+pub mod shrink;
 pub mod verify;

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
@@ -19,7 +20,7 @@ use crate::{
     coverage::Coverage,
     plan::Plan,
     report::{Figures, RunReport, Verdict},
-    run::{self, EventTap, Outcome, Untouched},
+    run::{self, EventTap, Outcome, Untouched, seat::Subject},
     scenario::{Request, RequestError, Scenario},
 };
 
@@ -54,9 +55,14 @@ impl Job {
 
 /// Runs `plan`; with `check` twice, and it is a failure if the second run differs in anything.
 pub fn run_plan(plan: &Plan, check: bool) -> RunReport {
-    let Traced { mut report, trace } = run_on_fresh_thread(plan.clone(), check, Box::new(Untouched));
+    run_plan_with(plan, check, &|| run::own(Box::new(Untouched)))
+}
+
+/// As [`run_plan`], of whatever sits on the seats; `make` is called for each run.
+pub(crate) fn run_plan_with(plan: &Plan, check: bool, make: &dyn Fn() -> Box<dyn Subject>) -> RunReport {
+    let Traced { mut report, trace } = run_subject(plan.clone(), check, make());
     if check {
-        let second = run_on_fresh_thread(plan.clone(), true, Box::new(Untouched));
+        let second = run_subject(plan.clone(), true, make());
         if let Some(difference) = first_difference(&trace, &second.trace) {
             report.verdict = Verdict::Nondeterminism(difference);
         }
@@ -75,36 +81,55 @@ pub struct Traced {
 
 /// Runs `plan` on a thread of its own and turns a panic into a verdict.
 pub fn run_on_fresh_thread(plan: Plan, keep_trace: bool, tap: Box<dyn EventTap>) -> Traced {
+    run_subject(plan, keep_trace, run::own(tap))
+}
+
+/// As [`run_on_fresh_thread`], of whatever sits on the seats.
+pub(crate) fn run_subject(plan: Plan, keep_trace: bool, subject: Box<dyn Subject>) -> Traced {
     // Collected when the run is over: a listener that is woken for every entry costs more than the run.
     let (sender, receiver) = mpsc::channel();
-    let report = run_alone(plan, keep_trace.then_some(sender), tap);
+    let report = run_alone(plan, keep_trace.then_some(sender), subject);
     let trace = receiver.into_iter().collect();
     Traced { report, trace }
 }
 
 /// As [`run_on_fresh_thread`], but `on_entry` gets everything that happens as it happens, also what comes before a panic.
-pub fn run_and_listen(plan: Plan, tap: Box<dyn EventTap>, mut on_entry: impl FnMut(Entry)) -> RunReport {
+pub fn run_and_listen(plan: Plan, tap: Box<dyn EventTap>, on_entry: impl FnMut(Entry)) -> RunReport {
+    listen_to_subject(plan, run::own(tap), on_entry)
+}
+
+fn listen_to_subject(plan: Plan, subject: Box<dyn Subject>, mut on_entry: impl FnMut(Entry)) -> RunReport {
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
-        let run = scope.spawn(|| run_alone(plan, Some(sender), tap));
+        let run = scope.spawn(|| run_alone(plan, Some(sender), subject));
         receiver.into_iter().for_each(&mut on_entry);
         run.join().expect("a panic inside the run is a verdict")
     })
 }
 
+/// Runs `plan` on a thread of its own, with all that is left of it.
+pub fn run_for_outcome(plan: Plan, tap: Box<dyn EventTap>) -> Outcome {
+    outcome_and_cpu(plan, None, run::own(tap)).0
+}
+
 /// Runs on a fresh thread and waits for it.
-fn run_alone(plan: Plan, trace_to: Option<mpsc::Sender<Entry>>, tap: Box<dyn EventTap>) -> RunReport {
+fn run_alone(plan: Plan, trace_to: Option<mpsc::Sender<Entry>>, subject: Box<dyn Subject>) -> RunReport {
     let (scenario, seed, plan_digest) = (plan.scenario.clone(), plan.seed.0, plan.digest());
+    let (outcome, cpu_seconds) = outcome_and_cpu(plan, trace_to, subject);
+    let Outcome { verdict, hash, simulated, figures, coverage, end_states: _ } = outcome;
+    let sim_seconds = simulated.as_secs_f64();
+    RunReport { scenario, seed, plan_digest, verdict, hash, sim_seconds, cpu_seconds, figures, coverage }
+}
+
+fn outcome_and_cpu(plan: Plan, trace_to: Option<mpsc::Sender<Entry>>, subject: Box<dyn Subject>) -> (Outcome, f64) {
     #[expect(clippy::disallowed_methods, reason = "every simulation needs a fresh thread")]
     let worker = thread::spawn(move || {
         let before = thread_cpu_seconds();
-        let outcome = run::run(plan, trace_to, tap);
-        (outcome, thread_cpu_seconds() - before)
+        // Caught here, so that the time of a run that panics is known too. Nothing of the run is used afterwards.
+        let outcome = catch_unwind(AssertUnwindSafe(|| run::run_with(plan, trace_to, subject)));
+        (outcome.unwrap_or_else(|panic| panicked(panic.as_ref())), thread_cpu_seconds() - before)
     });
-    let (outcome, cpu_seconds) = worker.join().unwrap_or_else(|panic| (panicked(panic.as_ref()), 0.0));
-    let Outcome { verdict, hash, simulated, figures, coverage } = outcome;
-    let sim_seconds = simulated.as_secs_f64();
-    RunReport { scenario, seed, plan_digest, verdict, hash, sim_seconds, cpu_seconds, figures, coverage }
+    worker.join().unwrap_or_else(|panic| (panicked(panic.as_ref()), 0.0))
 }
 
 /// The end of a run.
@@ -121,9 +146,20 @@ pub struct Ending {
 /// As [`run_on_fresh_thread`], but of everything that happens only the last `most` records for which `is_wanted` holds are
 /// kept, also if the run panics. A run is deterministic: how one ended that nobody listened to is seen by running it again.
 pub fn run_for_ending(plan: Plan, tap: Box<dyn EventTap>, most: usize, is_wanted: fn(&Record) -> bool) -> Ending {
+    ending_of_subject(plan, run::own(tap), (most, is_wanted), |_| {})
+}
+
+/// As [`run_for_ending`], of whatever sits on the seats; `on_entry` is shown everything that happens.
+pub(crate) fn ending_of_subject(
+    plan: Plan,
+    subject: Box<dyn Subject>,
+    (most, is_wanted): (usize, fn(&Record) -> bool),
+    mut on_entry: impl FnMut(&Entry),
+) -> Ending {
     let mut last = Last { most, entries: VecDeque::new(), is_complete: false };
     let mut last_at = None;
-    let report = run_and_listen(plan, tap, |entry| {
+    let report = listen_to_subject(plan, subject, |entry| {
+        on_entry(&entry);
         last_at = Some(entry.at);
         if is_wanted(&entry.record) {
             last.push(entry);
@@ -207,6 +243,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Outcome {
         simulated: Duration::ZERO,
         figures: Figures::default(),
         coverage: Coverage::default(),
+        end_states: Vec::new(),
     }
 }
 

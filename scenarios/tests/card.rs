@@ -12,6 +12,7 @@ use scenarios::{
     run::{EventTap, Untouched},
     runner::{Ending, run_for_ending, run_on_fresh_thread},
     scenario::Scenario,
+    shrink::Size,
 };
 use sim::trace::{Entry, Record};
 
@@ -152,6 +153,7 @@ fn given_two_runs_that_differ_when_told_then_the_command_compares_them_again() {
         commands(&lines),
         [
             "dagstorm run steady --seed 18446744073709551615 --seconds 30 --check",
+            "dagstorm shrink failures/steady-1.toml",
             "cp failures/steady-1.toml scenarios/regressions/"
         ]
     );
@@ -162,12 +164,15 @@ fn given_each_origin_when_a_run_failed_then_only_commands_that_can_work_are_show
     let report = report(Verdict::Safety(failure(Breach::Safety, "x")));
     let run = "dagstorm run steady --seed 18446744073709551615";
     for (origin, expected) in [
-        (Origin::File("a b.toml".into()), vec!["dagstorm replay 'a b.toml'", "cp 'a b.toml' scenarios/regressions/"]),
+        (
+            Origin::File("a b.toml".into()),
+            vec!["dagstorm replay 'a b.toml'", "dagstorm shrink 'a b.toml'", "cp 'a b.toml' scenarios/regressions/"],
+        ),
         (Origin::Seed { asked: Asked::default(), plan: KeptPlan::NotAsked }, vec![run]),
         (Origin::Seed { asked: Asked::default(), plan: KeptPlan::Lost }, vec![run]),
         (
             Origin::Seed { asked: Asked::default(), plan: KeptPlan::At("x.toml".into()) },
-            vec!["dagstorm replay x.toml", run, "cp x.toml scenarios/regressions/"],
+            vec!["dagstorm replay x.toml", "dagstorm shrink x.toml", run, "cp x.toml scenarios/regressions/"],
         ),
     ] {
         let says_lost = matches!(origin, Origin::Seed { plan: KeptPlan::Lost, .. });
@@ -184,6 +189,26 @@ fn given_a_second_run_that_ends_otherwise_when_its_events_are_shown_then_the_car
     let says_so = |ending| card(&report, &plan, saved(), Some(ending)).lines().join("\n").contains("ended otherwise");
     assert!(!says_so(same));
     assert!(says_so(ending(&plan, untouched())));
+}
+
+#[test]
+fn given_a_plan_that_was_shrunk_when_its_card_is_shown_then_it_tells_how_far_and_nobody_is_asked_to_shrink_it() {
+    let report = report(Verdict::Safety(failure(Breach::Safety, "x")));
+    let before = Size { faults: 217, bridges: 2, ..Size::of(&impatient()) };
+    let shrunk = Plan { gates: false, ..impatient() };
+    let file = || Origin::File("x.shrunk.toml".into());
+    let fresh = card(&report, &shrunk, file(), None).shrunk_from(&before, &Size::of(&shrunk)).lines();
+    assert!(
+        fresh.contains(&"      Shrunk 217 faults -> 0, 2 bridges -> 1, 8 nodes, 30 s of storm".to_owned()),
+        "{fresh:?}"
+    );
+    let later = card(&report, &shrunk, file(), None).lines();
+    for lines in [&fresh, &later] {
+        assert_eq!(commands(lines), ["dagstorm replay x.shrunk.toml", "cp x.shrunk.toml scenarios/regressions/"]);
+        assert!(!lines.join("\n").contains("not shrunk"), "{lines:?}");
+    }
+    let vacuous = RunReport { verdict: Verdict::Vacuous(vec!["reorgs".into()]), ..report };
+    assert!(!card(&vacuous, &impatient(), file(), None).lines().join("\n").contains("dagstorm shrink"));
 }
 
 #[test]
@@ -221,6 +246,8 @@ fn given_any_failure_when_told_then_the_card_fits_on_a_screen_and_marks_what_it_
                     let card = card(&report, &plan, origin.clone(), Some(ending));
                     assert_fits(&card.lines(), &message);
                     assert_eq!(card.line().lines().count(), 1);
+                    let size = Size { faults: usize::MAX, storm_ms: u64::MAX, ..Size::of(&plan) };
+                    assert_fits(&card.shrunk_from(&size, &Size::of(&plan)).lines(), &message);
                 }
             }
         }

@@ -2,19 +2,27 @@
 
 use std::time::Duration;
 
-use bridge::{AcceptedTransaction, BlockAdded, ChainRef, L1Event, wire::Network as NetworkName};
+use bridge::{AcceptedTransaction, BlockAdded, ChainRef, L1Event, Reorg, wire::Network as NetworkName};
 use kaspa_hashes::Hash;
 use scenarios::{
     check::{
-        Checker, Context, Restart, acknowledged::Acknowledged, bounded_queue::BoundedQueue, convergence::Convergence,
-        economy::Economy, guarantee::Guarantee, machine::StateMachine, session::Session,
+        Checker, Context, Restart,
+        accepted_once::AcceptedOnce,
+        acknowledged::Acknowledged,
+        bounded_queue::BoundedQueue,
+        convergence::Convergence,
+        economy::Economy,
+        guarantee::Guarantee,
+        machine::StateMachine,
+        session::Session,
+        twins::{EndState, Twins},
     },
     consumer::Replica,
     oracle::{
         self, Walk,
         outcome::{Expected, Rest},
     },
-    plan::{Plan, PlannedConsumer},
+    plan::{Plan, PlannedBridge, PlannedConsumer},
     scenario::Scenario,
 };
 use sim::{
@@ -22,7 +30,7 @@ use sim::{
     disk::Disk,
     network::Network,
     random::Streams,
-    world::{ChainAnswer, Counters},
+    world::{ChainAnswer, Counters, SinkMoved},
 };
 use state::Machine;
 
@@ -311,4 +319,102 @@ fn given_a_machine_that_left_transactions_out_when_at_rest_then_a_straight_repla
 fn given_a_process_that_does_not_run_when_at_rest_then_it_did_not_converge() {
     assert_eq!(at_rest_with::<Convergence>(true, |_, _| {}), Ok(()));
     assert!(at_rest_with::<Convergence>(false, |_, _| {}).is_err_and(|message| message.contains("process")));
+}
+
+/// Adds blocks with these transactions, each known by a number, above a chain of one block with the transactions 1 and 2.
+fn accepts_once(is_reorged: bool, accepted: &[(u64, u32)]) -> Result<(), String> {
+    let block = |index: u64, accepted: &[(u64, u32)]| {
+        let accepted = accepted.iter().map(|(id, position)| AcceptedTransaction {
+            id: Hash::from_u64_word(*id),
+            acceptance_index: *position,
+            subnetwork_id: [0; 20],
+            payload: Vec::new(),
+        });
+        L1Event::BlockAdded(BlockAdded {
+            sequence: index,
+            block: ChainRef { hash: Hash::from_u64_word(100 + index), index, blue_score: index },
+            parent: Hash::from_u64_word(99 + index),
+            daa_score: index,
+            timestamp_ms: index,
+            accepted: accepted.collect(),
+            verified: true,
+        })
+    };
+    let mut checker = AcceptedOnce::new(&Scenario::Steady.plan(1, SECONDS), 0);
+    let mut replica = Replica::default();
+    let mut tell = |event: L1Event| {
+        with_context(&replica, Counters::default(), 0, |context| checker.on_event(&event, context))?;
+        replica.apply(&event);
+        Ok::<(), String>(())
+    };
+    tell(block(1, &[(1, 0), (2, 1)]))?;
+    if is_reorged {
+        let reference = |index| ChainRef { hash: Hash::from_u64_word(100 + index), index, blue_score: index };
+        let removed = vec![reference(1).hash];
+        let reorg = Reorg { sequence: 2, fork: reference(0), old_tip: reference(1), removed, removed_known: true };
+        tell(L1Event::Reorg(reorg))?;
+    }
+    tell(block(if is_reorged { 1 } else { 2 }, accepted))
+}
+
+#[test]
+fn given_a_transaction_that_is_accepted_again_when_its_block_is_still_there_then_it_is_accepted_twice() {
+    assert_eq!(accepts_once(false, &[(3, 0), (4, 2)]), Ok(()));
+    assert!(accepts_once(false, &[(3, 0), (2, 1)]).is_err_and(|message| message.contains("index 1")));
+    assert!(accepts_once(false, &[(3, 0), (3, 1)]).is_err(), "twice in one block");
+    assert!(accepts_once(false, &[(3, 1), (4, 0)]).is_err_and(|message| message.contains("after position 1")));
+    assert_eq!(accepts_once(true, &[(1, 0), (2, 1)]), Ok(()));
+}
+
+/// An end state on a chain of the name `chain`, at a tip of the name `tip`.
+fn end_state(bridge: usize, tip: u64, chain: u64, root: u64) -> EndState {
+    let finalized = ChainRef { hash: Hash::from_u64_word(5), index: 1, blue_score: 1 };
+    EndState {
+        bridge,
+        has_arrived: true,
+        anchor: Some(Hash::from_u64_word(1)),
+        tip: Some(ChainRef { hash: Hash::from_u64_word(tip), index: 9, blue_score: 9 }),
+        chain: Hash::from_u64_word(chain),
+        finalized: Some(finalized),
+        state_root: Some(Hash::from_u64_word(root)),
+    }
+}
+
+#[test]
+fn given_bridges_at_one_sink_when_anything_differs_then_they_are_no_twins_and_elsewhere_they_may_differ() {
+    let first = end_state(0, 7, 8, 9);
+    let compared = |second: EndState| Twins::default().at_rest(&[first, second]);
+    assert_eq!(compared(end_state(1, 7, 8, 9)), Ok(()));
+    assert!(compared(end_state(1, 7, 1, 9)).is_err_and(|message| message.contains("bridges 0 and 1")));
+    assert!(compared(end_state(1, 7, 8, 1)).is_err());
+    assert!(compared(EndState { finalized: None, ..end_state(1, 7, 8, 9) }).is_err());
+    assert_eq!(compared(EndState { state_root: None, ..end_state(1, 7, 8, 9) }), Ok(()));
+    assert_eq!(compared(end_state(1, 6, 1, 1)), Ok(()), "another sink");
+    assert_eq!(compared(EndState { anchor: None, ..end_state(1, 7, 1, 1) }), Ok(()), "another anchor");
+    assert_eq!(compared(EndState { has_arrived: false, ..end_state(1, 7, 1, 1) }), Ok(()));
+}
+
+#[test]
+fn given_finalized_blocks_on_two_chains_when_compared_then_only_nodes_that_had_both_as_final_excuse_them() {
+    let mut plan = Scenario::Steady.plan(1, 5);
+    plan.bridges.push(PlannedBridge::to_node(1));
+    let mut network = Network::new(plan.network()).expect("the scenario makes a possible network");
+    while network.step().expect("the store is not full").is_some() {}
+    let store = network.store();
+    let [a, b] = two_answers(&network).map(|answer| answer.sink);
+    let reference =
+        |block| ChainRef { hash: store.dag().hash(block), index: 1, blue_score: store.dag().blue_score(block) };
+    let compared = |second, plan: &Plan, sinks: &[SinkMoved]| {
+        let mut twins = Twins::default();
+        twins.on_finalized(0, reference(a), plan, store, sinks)?;
+        twins.on_finalized(1, reference(BlockId::GENESIS), plan, store, sinks)?;
+        twins.on_finalized(1, reference(second), plan, store, sinks)
+    };
+    assert_eq!(compared(a, &plan, &[]), Ok(()));
+    assert!(compared(b, &plan, &[]).is_err_and(|message| message.contains("bridge 0")));
+    // At a finality depth of nothing every sink is final for who has it.
+    plan.parameters.finality_depth = 0;
+    let sinks = [(0, a), (1, b)].map(|(node, sink)| SinkMoved { at: Duration::ZERO, node, sink });
+    assert_eq!(compared(b, &plan, &sinks), Ok(()));
+    assert!(compared(b, &plan, &sinks[..1]).is_err());
 }

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use scenarios::{coverage::Point, scenario::Scenario};
+use scenarios::{coverage::Point, plan::Plan, scenario::Scenario};
 
 fn dagstorm(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dagstorm")).args(arguments).output().expect("the command starts")
@@ -77,6 +77,40 @@ fn given_a_pinned_seed_when_run_in_any_build_then_the_hash_is_the_pinned_one() {
     let output = dagstorm(&["run", "disconnect", "--seed", "7", "--seconds", "60", "--json"]);
     let line: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     insta::assert_snapshot!(line["hash"].as_str().expect("the hash is text"), @"9926f79eae1154b4db84a6459162429d0df28008e69f659e901c630a153350d1");
+}
+
+#[test]
+fn given_a_profile_when_asked_for_then_it_picks_its_scenario_and_every_command_carries_it() {
+    let plan = |arguments: &[&str]| {
+        let output = dagstorm(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        Plan::parse(&text(&output.stdout)).expect("the plan was just printed")
+    };
+    assert_eq!(plan(&["show", "--profile", "chain", "--seed", "3"]), plan(&["show", "steady", "--seed", "3"]));
+    let (default, loaded) = (plan(&["show", "--profile", "default"]), plan(&["show", "swarm", "--profile", "loaded"]));
+    for plan in [&default, &loaded] {
+        assert_eq!((plan.scenario.as_str(), plan.storm_ms), ("swarm", 600_000));
+    }
+    assert_ne!(default, loaded);
+    assert_eq!(plan(&["show", "--profile", "default", "--seconds", "30"]).storm_ms, 30_000);
+    for arguments in [
+        &["run", "reorg", "--profile", "chain"][..],
+        &["show", "steady", "--profile", "default"],
+        &["replay", "machine-economy", "--seed", "1", "--profile", "loaded"],
+        &["run", "--profile", "fast"],
+        &["show"],
+        &["replay", "--seed", "1"],
+    ] {
+        assert_eq!(dagstorm(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    let folder = scratch_folder("profile");
+    let output = shell(&folder, "dagstorm run --profile chain --seconds 2 --json");
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(line["scenario"], "steady");
+    let output = shell(&folder, "dagstorm run --profile chain --seconds 2 --save-dir other");
+    let command = "dagstorm run steady --seed 1 --profile chain --seconds 2";
+    assert!(commands(&text(&output.stdout)).contains(&command), "{}", text(&output.stdout));
+    assert_eq!(shell(&folder, command).status.code(), Some(13));
 }
 
 #[test]
@@ -178,7 +212,10 @@ fn assert_commands_reproduce(folder: &Path, output: &str, verdict: &str, exit_co
     assert_eq!(commands, expected);
     for command in commands {
         let again = shell(folder, command);
-        if command.starts_with("cp ") {
+        if command.starts_with("dagstorm shrink ") {
+            assert_eq!(again.status.code(), Some(0), "{command}: {}", text(&again.stderr));
+            assert_ne!(heading(&text(&again.stdout), verdict), heading(output, verdict), "{command}");
+        } else if command.starts_with("cp ") {
             assert!(again.status.success(), "{command}: {}", text(&again.stderr));
         } else {
             assert_eq!(again.status.code(), Some(exit_code), "{command}: {}", text(&again.stderr));
@@ -198,7 +235,11 @@ fn given_a_plan_file_that_fails_when_replayed_then_every_command_on_the_card_sho
     assert_eq!(output.status.code(), Some(11), "{}", text(&output.stderr));
     let stdout = text(&output.stdout);
     assert!(stdout.contains("    Property convergence: ") && !stdout.contains("Last events"), "{stdout}");
-    let expected = ["dagstorm replay 'no answer.toml'", "cp 'no answer.toml' scenarios/regressions/"];
+    let expected = [
+        "dagstorm replay 'no answer.toml'",
+        "dagstorm shrink 'no answer.toml'",
+        "cp 'no answer.toml' scenarios/regressions/",
+    ];
     assert_commands_reproduce(&folder, &stdout, "LIVENESS", 11, &expected);
     let kept = shell(&folder, "dagstorm replay 'scenarios/regressions/no answer.toml'");
     assert_eq!(heading(&text(&kept.stdout), "LIVENESS"), heading(&stdout, "LIVENESS"));

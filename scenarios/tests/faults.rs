@@ -27,6 +27,12 @@ fn at_second(id: u32, second: u64, what: Fault) -> PlannedFault {
     PlannedFault { id, bridge: 0, when: Trigger { time_ms: Some(second * 1_000), ..Trigger::default() }, what }
 }
 
+/// A fault of the kind with its details drawn.
+fn named(name: &str, entity: u64) -> Fault {
+    let kind = Fault::NAMES.iter().position(|found| *found == name).expect("there is such a kind");
+    Fault::draw(kind, &mut Streams::new(9).stream("named", entity)).expect("there are so many kinds")
+}
+
 fn reset() -> Fault {
     Fault::Reset(Reset::draw(&mut Streams::new(1).stream("reset", 0)))
 }
@@ -36,17 +42,22 @@ fn given_each_kind_of_fault_alone_when_it_strikes_then_nothing_is_missed() {
     for kind in 0..Fault::KINDS {
         let mut stream = Streams::new(9).stream("kind", kind as u64);
         let what = Fault::draw(kind, &mut stream).expect("there are so many kinds");
-        // Nobody connects in calm weather: an obstacle on the way back needs a reason to come back.
+        // Nobody connects in calm weather: what waits for a connection or a handshake needs a reason to come back.
         let mut faults = vec![at_second(1, 20, what.clone())];
-        if what.kind().moment() == Moment::Attempt {
+        let is_of_handshake = ["dead_subscription", "killer_request", "refused_subscription", "unknown_operation"];
+        if what.kind().moment() == Moment::Attempt || is_of_handshake.contains(&what.name()) {
             faults.push(at_second(2, 20, reset()));
+        }
+        // Pages are small while nobody is behind.
+        if what.name() == "oversized_reply" {
+            faults.push(at_second(2, 20, named("black_hole", 0)));
         }
         let expected = faults.len() as u64;
         let report = run_with(faults);
         assert_eq!(report.verdict, Verdict::Pass, "{what:?}");
         assert_eq!(report.figures.faults, expected, "{what:?} did not strike");
         if what.kind().loses_reply() {
-            assert_eq!(report.figures.disconnects_in_flight, 1, "{what:?}");
+            assert!(report.figures.disconnects_in_flight >= 1, "{what:?}");
         }
     }
 }

@@ -3,9 +3,10 @@
 use bridge::{FatalError, RejectReason, wire::Network as NetworkName};
 use kaspa_hashes::Hash;
 use scenarios::{
+    fault::{PlannedStranger, StrangerKind},
     oracle::{
         self,
-        outcome::{End, Expected, Rest},
+        outcome::{End, Expected, Followed, Rest},
     },
     plan::{Plan, PlannedBridge},
     report::Verdict,
@@ -142,4 +143,66 @@ fn given_a_bridge_for_another_network_when_judged_then_it_must_end_for_that_reas
     assert!(!End::WrongNetwork.is_told_by(&fatal(&[&wrong, &conflict])));
     assert!(!End::WrongNetwork.is_told_by(&fatal(&[])));
     assert!(End::Conflicting.is_told_by(&fatal(&[&conflict])));
+}
+
+/// What must become of the bridge of `plan` if it has this tip and this root.
+fn expected_with(
+    plan: &Plan,
+    network: &Network,
+    sinks: &[SinkMoved],
+    tip: BlockId,
+    root: BlockId,
+) -> (BlockId, Expected) {
+    let rest = Rest::new(plan, 0, network, sinks, true);
+    let rest = rest.with_followed(plan, 0, network, sinks, Followed { tip, root });
+    (rest.sink, rest.expected)
+}
+
+#[test]
+fn given_what_a_bridge_was_told_when_judged_then_it_decides_what_the_plan_leaves_open() {
+    let (plan, network, sinks) = conflicting();
+    let store = network.store();
+    let sink = network.node(0).sink();
+    // The newest block of the lost branch, and the one on it that was final.
+    let lost = sinks.iter().map(|moved| moved.sink).filter(|held| depth_off(store, *held, sink).is_some());
+    let tip = lost.max_by_key(|held| depth_off(store, *held, sink)).expect("the node held a branch that it left");
+    let mut base = tip;
+    while let Some(parent) =
+        oracle::selected_parent(store, base).filter(|parent| *parent != oracle::fork(store, tip, sink))
+    {
+        base = parent;
+    }
+    let fork = oracle::fork(store, tip, sink);
+    assert_eq!(expected_with(&plan, &network, &sinks, tip, base), (sink, Expected::Ends(End::Conflicting)));
+    assert_eq!(expected_with(&plan, &network, &sinks, tip, fork), (sink, Expected::Converges));
+    assert_eq!(expected_with(&plan, &network, &sinks, sink, fork), (sink, Expected::Converges));
+    // A node that is behind what the bridge has may come back.
+    let mut stays = plan.clone();
+    stays.topology.outages.clear();
+    let (network, sinks) = run_l1(&stays);
+    let (held, heavier) = (network.node(0).sink(), oracle::heaviest_known(&network, 0));
+    assert_ne!(held, heavier, "the node keeps its final chain");
+    let expected = expected_with(&stays, &network, &sinks, heavier, BlockId::GENESIS);
+    assert_eq!(expected, (held, Expected::Waits));
+}
+
+#[test]
+fn given_several_nodes_when_one_leads_on_then_the_others_end_nothing() {
+    let (mut plan, network, sinks) = conflicting();
+    let (store, sink) = (network.store(), network.node(0).sink());
+    plan.bridges[0].nodes = vec![0, 1];
+    let strange = |node, kind| PlannedStranger { node, kind };
+    let tip = oracle::selected_parent(store, sink).expect("it is above genesis");
+    plan.topology.strangers = vec![strange(0, StrangerKind::OtherNetwork)];
+    let with = |plan: &Plan| expected_with(plan, &network, &sinks, tip, BlockId::GENESIS).1;
+    assert_eq!(with(&plan), Expected::Converges);
+    plan.topology.strangers.push(strange(1, StrangerKind::TooOld));
+    assert_eq!(with(&plan), Expected::Ends(End::Several));
+    plan.topology.strangers.remove(0);
+    plan.bridges[0].nodes = vec![1];
+    assert_eq!(with(&plan), Expected::Ends(End::TooOld));
+    // At home where the node says that it is.
+    plan.topology.strangers = vec![strange(1, StrangerKind::OtherNetwork)];
+    plan.bridges[0].network = "testnet-10".to_owned();
+    assert_eq!(with(&plan), Expected::Converges);
 }

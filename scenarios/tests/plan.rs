@@ -1,12 +1,12 @@
 //! Plans: what is written is read, what is wrong is refused with its line, and a plan from a file does what its seed did.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use scenarios::{
     plan::{
-        LONGEST_MS, MOST_BYTES, Plan, PlanError, PlanFileError, PlannedBridge, PlannedCut, PlannedDiskFault,
-        PlannedDiskTrouble, PlannedHeal, PlannedLatency, PlannedLink, PlannedOutage, PlannedOutageKind, PlannedState,
-        SLOWEST_DISK_US, Topology,
+        LONGEST_MS, MOST_BYTES, Plan, PlanError, PlanFileError, PlannedBridge, PlannedConsumer, PlannedCut,
+        PlannedDiskFault, PlannedDiskTrouble, PlannedHeal, PlannedLatency, PlannedLink, PlannedOutage,
+        PlannedOutageKind, PlannedState, PlannedStop, SLOWEST_DISK_US, Topology,
     },
     report::Verdict,
     run::Untouched,
@@ -112,6 +112,7 @@ fn with_times() -> Plan {
         PlannedOutageKind::BodiesLag { until_ms: 2 },
         PlannedOutageKind::Withholding { until_ms: 2 },
         PlannedOutageKind::Resync { from: 1, transition_ms: 1 },
+        PlannedOutageKind::Restart { until_ms: 2 },
     ];
     plan.topology.outages = kinds.into_iter().map(|kind| PlannedOutage { node: 0, at_ms: 1, kind }).collect();
     plan
@@ -135,6 +136,7 @@ fn time<'a>(plan: &'a mut Plan, field: &str) -> &'a mut u64 {
             ("[2].at_ms", _) => &mut outage.at_ms,
             ("[0].kind.bodies_lag.until_ms", PlannedOutageKind::BodiesLag { until_ms: time_ms })
             | ("[1].kind.withholding.until_ms", PlannedOutageKind::Withholding { until_ms: time_ms })
+            | ("[3].kind.restart.until_ms", PlannedOutageKind::Restart { until_ms: time_ms })
             | ("[2].kind.resync.transition_ms", PlannedOutageKind::Resync { transition_ms: time_ms, .. }) => time_ms,
             _ => panic!("there is no time at {field} of the outages"),
         };
@@ -174,6 +176,7 @@ fn given_a_time_longer_than_the_longest_when_read_then_it_is_named_and_the_longe
         ("topology.outages[0].kind.bodies_lag.until_ms", AFTER_STORM_MS),
         ("topology.outages[1].kind.withholding.until_ms", AFTER_STORM_MS),
         ("topology.outages[2].kind.resync.transition_ms", LONGEST_MS),
+        ("topology.outages[3].kind.restart.until_ms", AFTER_STORM_MS),
         ("bridges[1].poll_interval_ms", LONGEST_MS),
         ("bridges[1].connect_timeout_ms", LONGEST_MS),
         ("bridges[1].request_timeout_ms", LONGEST_MS),
@@ -282,10 +285,12 @@ fn given_twins_with_different_faults_when_run_on_one_l1_then_both_have_what_thei
 fn with_disk() -> Plan {
     let mut plan = Scenario::MachineEconomy.plan(5, SECONDS);
     let fault = |what| PlannedDiskFault { at_ms: 1, restart_after_ms: 200, what };
-    let whats = [PlannedDiskTrouble::CrashInWrite(3), PlannedDiskTrouble::FullDisk { for_ms: 4 }];
+    let whats =
+        [PlannedDiskTrouble::CrashInWrite(3), PlannedDiskTrouble::FullDisk { for_ms: 4 }, PlannedDiskTrouble::ShutDown];
     let state = PlannedState {
         write_latency_us: 5,
         sync_latency_us: 6,
+        commit_interval_ms: 8,
         receipts_below_root: Some(7),
         faults: whats.into_iter().map(fault).collect(),
     };
@@ -345,6 +350,7 @@ fn given_a_time_of_a_disk_longer_than_the_longest_when_read_then_it_is_named_and
         ("faults[1].what.full_disk.for_ms", LONGEST_MS, |state, ms| {
             state.faults[1].what = PlannedDiskTrouble::FullDisk { for_ms: ms };
         }),
+        ("commit_interval_ms", LONGEST_MS, |state, ms| state.commit_interval_ms = ms),
     ] {
         assert_eq!(changed(&|state| set(state, most_ms)), None, "{field}");
         let expected = PlanError::TooLong { field: path(field), value_ms: most_ms + 1, most_ms };
@@ -358,6 +364,45 @@ fn given_a_time_of_a_disk_longer_than_the_longest_when_read_then_it_is_named_and
         let (value_us, most_us) = (SLOWEST_DISK_US + 1, SLOWEST_DISK_US);
         let expected = PlanError::TooSlow { field: path(field), value_us, most_us };
         assert_eq!(changed(&|state| set(state, value_us)), Some(expected));
+    }
+}
+
+#[test]
+fn given_a_stop_of_a_consumer_when_read_then_one_that_is_too_late_or_too_long_is_named() {
+    let read = |at_ms, for_ms| {
+        let mut plan = with_disk();
+        plan.bridges[0].consumer.stops = vec![PlannedStop { at_ms: 1, for_ms: 2 }, PlannedStop { at_ms, for_ms }];
+        assert!(!plan.bridges[0].consumer.is_prompt());
+        Plan::parse(&plan.to_text()).map(|read| assert_eq!(read, plan)).map_err(|error| error.to_string())
+    };
+    let latest_ms = SECONDS * 1_000 + LONGEST_MS;
+    assert_eq!(read(latest_ms, LONGEST_MS), Ok(()));
+    let field = |name: &str| format!("`bridges[0].consumer.stops[1].{name}` is");
+    assert!(read(latest_ms + 1, 1).is_err_and(|error| error.starts_with(&field("at_ms"))));
+    assert!(read(1, LONGEST_MS + 1).is_err_and(|error| error.starts_with(&field("for_ms"))));
+}
+
+#[test]
+fn given_overlapping_stops_when_asked_at_any_time_then_the_consumer_is_in_those_that_it_is_in() {
+    let stops = [(10, 10), (15, 20), (50, 0), (60, 1)];
+    let stops = stops.map(|(at_ms, for_ms)| PlannedStop { at_ms, for_ms }).to_vec();
+    let consumer = PlannedConsumer { stops, ..PlannedConsumer::default() };
+    let ms = Duration::from_millis;
+    for (now, until, next) in [
+        (0, None, Some(10)),
+        (10, Some(20), Some(15)),
+        (15, Some(35), Some(50)),
+        (34, Some(35), Some(50)),
+        (35, None, Some(50)),
+        (50, None, Some(60)),
+        (60, Some(61), None),
+        (61, None, None),
+    ] {
+        assert_eq!(
+            (consumer.stopped_until(ms(now)), consumer.stops_at(ms(now))),
+            (until.map(ms), next.map(ms)),
+            "{now}"
+        );
     }
 }
 

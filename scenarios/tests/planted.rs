@@ -236,6 +236,38 @@ fn given_the_table_of_bug_classes_when_compared_then_every_class_has_a_story_wit
     assert_eq!(removed, stories, "stories without a removal, or removals without a story of their class");
 }
 
+/// Classes of which no run can show a bug, as they concern neither bridge nor state or as these are built not to have them, and
+/// why. Some have stories all the same.
+const WITHOUT_A_BUG: [(&str, &str); 9] = [
+    ("A5", "confirmations are a fixed number, there is no filter that adapts"),
+    ("C7", "a bridge that does not end when asked keeps its run from ending, which is no property: its story tells it"),
+    (
+        "D6",
+        "an answer of the session before is checked against our own tip as any other: taking it changes nothing that lasts",
+    ),
+    ("E2", "there are no ids that could have gaps, identity is the hash"),
+    ("E3", "blocks are executed in the order of the stream, nothing waits for another"),
+    ("E4", "no work is cancelled: a batch is stored whole or not at all"),
+    ("E6", "of those who send transactions"),
+    ("E7", "no derived data is sought at a join, the state begins empty"),
+    ("E8", "of those who ask for proofs"),
+];
+
+#[test]
+fn given_the_table_of_bug_classes_when_compared_then_every_class_has_a_planted_bug_or_a_reason() {
+    let output = planted(&["--list"]);
+    let listed = text(&output.stdout);
+    let planted: BTreeSet<&str> = listed.lines().filter_map(|line| line.strip_prefix("    class ")).collect();
+    let table = table();
+    let classes: BTreeSet<&str> = table.iter().map(|(class, _)| class.as_str()).collect();
+    let excused: BTreeSet<&str> = WITHOUT_A_BUG.iter().map(|(class, _)| *class).collect();
+    assert!(planted.is_subset(&classes), "bugs of a class that is not in the table: {planted:?}");
+    assert!(planted.is_disjoint(&excused), "bugs of a class that has a reason not to have one: {planted:?}");
+    let missing: Vec<&&str> =
+        classes.iter().filter(|class| !planted.contains(*class) && !excused.contains(*class)).collect();
+    assert!(missing.is_empty(), "classes without a planted bug: {missing:?}");
+}
+
 #[test]
 fn given_an_unknown_removal_or_an_option_of_hunts_when_asked_then_a_usage_error_before_anything_is_built() {
     let output = planted(&["--handling", "--bug", "no-such-handling"]);

@@ -1,8 +1,9 @@
-//! The storms themselves: every scenario, many seeds, each run twice. The plans of regressions run first.
+//! The storms themselves: every scenario, many seeds, each run twice, but for most of the swarm. The plans of regressions run
+//! first.
 
 mod support;
 
-use std::sync::OnceLock;
+use std::{ops::RangeInclusive, sync::OnceLock};
 
 use scenarios::{
     coverage::Coverage,
@@ -11,40 +12,53 @@ use scenarios::{
     scenario::{Request, Scenario},
 };
 
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=40;
+/// Seeds of every scenario but the swarm, and those of the swarm that are run twice.
+const SEEDS: RangeInclusive<u64> = 1..=40;
+
+/// Seeds of the swarm: each is another storm.
+const SWARM_SEEDS: RangeInclusive<u64> = 1..=200;
 
 /// Every run of the sweep, in the order of [`Scenario::ALL`] and of the seeds.
 fn sweep() -> &'static [RunReport] {
     static SWEEP: OnceLock<Vec<RunReport>> = OnceLock::new();
     SWEEP.get_or_init(|| {
         support::regressions_pass_first();
-        let job = |scenario, seed| Job::new(scenario, Request::new(seed), true).expect("every scenario has a default");
-        let jobs: Vec<Job> =
-            Scenario::ALL.into_iter().flat_map(|scenario| SEEDS.map(move |seed| job(scenario, seed))).collect();
+        let job = |scenario, seed: u64| {
+            Job::new(scenario, Request::new(seed), SEEDS.contains(&seed)).expect("every scenario has a default")
+        };
+        let jobs: Vec<Job> = Scenario::ALL
+            .into_iter()
+            .flat_map(|scenario| seeds(scenario).map(move |seed| job(scenario, seed)))
+            .collect();
         let mut reports = Vec::new();
         run_all(&jobs, 2, |report| reports.push(report));
         reports
     })
 }
 
-/// All pass twice with the same trace, in the order asked for, and no two seeds do the same.
+fn seeds(scenario: Scenario) -> RangeInclusive<u64> {
+    if scenario == Scenario::Swarm { SWARM_SEEDS } else { SEEDS }
+}
+
+/// All pass, those that are run twice with the same trace, in the order asked for, and no two seeds do the same.
 fn storm(scenario: Scenario) -> Vec<&'static RunReport> {
     let reports: Vec<_> = sweep().iter().filter(|report| report.scenario == scenario.name()).collect();
-    for (report, seed) in reports.iter().zip(SEEDS) {
+    assert_eq!(reports.len() as u64, seeds(scenario).count() as u64);
+    for (report, seed) in reports.iter().zip(seeds(scenario)) {
         assert_eq!(report.verdict, Verdict::Pass, "{} seed {seed}", scenario.name());
         assert_eq!(report.seed, seed);
     }
     let mut hashes: Vec<_> = reports.iter().map(|report| report.hash).collect();
     hashes.sort();
     hashes.dedup();
-    assert_eq!(hashes.len() as u64, SEEDS.end() - SEEDS.start() + 1, "two seeds did the same");
+    assert_eq!(hashes.len(), reports.len(), "two seeds did the same");
     reports
 }
 
 #[test]
 fn given_calm_weather_when_followed_then_nothing_is_missed_and_requests_are_few() {
     for report in storm(Scenario::Steady) {
-        let figures = report.figures;
+        let figures = &report.figures;
         assert!(
             figures.chain_requests * 10 <= figures.blocks_added * 12,
             "seed {}: {} requests for {} chain blocks delivered, at most 1.2 each are allowed",
@@ -100,6 +114,16 @@ fn given_a_machine_economy_when_disks_fail_and_processes_die_then_every_settleme
         assert!(machine.settled_confirmed >= 1 && machine.settled_expired >= 1, "{machine:?}");
         assert!(machine.rolled_back >= 1 && machine.restarts >= 1, "{machine:?}");
     }
+}
+
+#[test]
+fn given_any_mixture_of_trouble_when_followed_then_nothing_is_missed_and_who_must_end_does() {
+    let reports = storm(Scenario::Swarm);
+    let count = |is: fn(&&&RunReport) -> bool| reports.iter().filter(is).count();
+    let (calm, ended) = (count(|report| report.figures.faults == 0), count(|report| report.figures.ended > 0));
+    assert!((20..=180).contains(&calm) && (5..=150).contains(&ended), "{calm} without faults, {ended} with an end");
+    assert!(count(|report| report.figures.machine.is_some()) >= 50, "few with a state machine");
+    assert!(count(|report| report.figures.max_reorg_depth >= 50) >= 10, "few deep reorgs");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// A path as one word that neither a shell nor an option parser takes for something else.
-pub(super) fn for_shell(path: &Path) -> String {
+pub(crate) fn for_shell(path: &Path) -> String {
     let path = path.to_string_lossy();
     let word = if path.starts_with('-') { format!("./{path}") } else { path.into_owned() };
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
@@ -11,13 +11,13 @@ pub(super) fn for_shell(path: &Path) -> String {
 }
 
 /// Without line breaks, and without what a terminal would obey.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").chars().map(|character| if character.is_control() { '?' } else { character }).collect()
 }
 
 /// Hashes by their first characters, with `..` for the rest: whole ones would leave no room for anything else.
-pub(super) fn short_hashes(text: &str) -> String {
+pub(crate) fn short_hashes(text: &str) -> String {
     let shorten = |word: &str| {
         let is_hash = word.len() == 64 && word.chars().all(|character| character.is_ascii_hexdigit());
         if is_hash { shortened(word, 8) + ".." } else { word.to_owned() }
@@ -27,7 +27,7 @@ pub(super) fn short_hashes(text: &str) -> String {
 
 /// `text` in lines of at most `width` characters, broken between words where possible. If it needs more than `most_lines`,
 /// the last one ends with `...`.
-pub(super) fn wrapped(text: &str, width: usize, most_lines: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize, most_lines: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut rest: Vec<char> = text.chars().collect();
     while rest.len() > width && lines.len() + 1 < most_lines {
@@ -42,12 +42,12 @@ pub(super) fn wrapped(text: &str, width: usize, most_lines: usize) -> Vec<String
 }
 
 /// At most `width` characters of `text`, with `...` for what is missing.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width { text.to_owned() } else { shortened(text, width.saturating_sub(3)) + "..." }
 }
 
 /// The first `characters` of `text`.
-pub(super) fn shortened(text: &str, characters: usize) -> String {
+pub(crate) fn shortened(text: &str, characters: usize) -> String {
     text.chars().take(characters).collect()
 }
 

@@ -1,14 +1,21 @@
 //! Property: the state machine takes every batch of its bridge and opens after every end of its process, unless its disk
-//! fails. At rest it is where it would be if nothing had ever gone wrong: one that is fed the same chain, taken from raw blocks
-//! and without any reorg, restart or disk fault, has the same state root, the same accounts and the same receipts.
+//! fails. At rest it is where it would be if nothing had ever gone wrong: the same chain, taken from raw blocks and executed
+//! from genesis on without any reorg, restart, batch or store, leads to the same accounts, receipts and state root.
 //!
 //! Moment: the first part is looked at where the process runs, the second at rest. Finds what a rollback or a crash leaves
 //! behind: an account of an orphaned block, a receipt too much, a block executed twice or not at all. It executes with the
 //! same code: what is wrong every time is found by `settlement`. False for a while: all the time before.
 
-use bridge::{AcceptedTransaction, BlockAdded, ChainRef, L1Event};
-use sim::{block_store::BlockStore, disk::Disk, random::Streams};
-use state::{MOST_BATCH_BLOCKS, Machine, MachineConfig, StoreError};
+use std::{collections::BTreeMap, sync::Arc};
+
+use bridge::AcceptedTransaction;
+use sim::{block_store::BlockStore, dag::BlockId, disk::Disk, random::Streams};
+use state::{
+    Account, AccountId, Machine, MachineConfig, ReceiptRetention, StoreError,
+    execute::{Block, Rules, execute},
+    receipt::Receipt,
+    tree::StateTree,
+};
 
 use super::{Checker, Context};
 use crate::{oracle::ChainBlock, plan::Plan};
@@ -44,16 +51,14 @@ impl Checker for StateMachine {
         let (Some(config), Some(machine)) = (&self.config, context.machine) else { return Ok(()) };
         let straight = replayed(config, context)?;
         let untold = |error: StoreError| format!("the store cannot tell what it has: {error}");
-        let (found, expected) = (machine.receipts().map_err(untold)?, straight.receipts().map_err(untold)?);
-        compare("receipts", &found, &expected)?;
-        let (found, expected) = (machine.accounts().map_err(untold)?, straight.accounts().map_err(untold)?);
-        compare("accounts", &found, &expected)?;
-        if machine.state_root() != straight.state_root() {
-            return Err(format!(
-                "the state root is {}, a straight replay gives {}",
-                machine.state_root(),
-                straight.state_root()
-            ));
+        compare("receipts", &machine.receipts().map_err(untold)?, &straight.receipts)?;
+        let expected: Vec<_> = straight.accounts.into_iter().collect();
+        compare("accounts", &machine.accounts().map_err(untold)?, &expected)?;
+        let mut tree = StateTree::default();
+        tree.update(expected.iter().map(|(id, account)| (*id, Some(account))));
+        let (found, expected) = (machine.state_root(), tree.root());
+        if found != expected {
+            return Err(format!("the state root is {found}, a straight replay gives {expected}"));
         }
         Ok(())
     }
@@ -68,27 +73,47 @@ fn compare<T: PartialEq>(what: &str, found: &[T], expected: &[T]) -> Result<(), 
     Err(format!("there are {found} {what}, a straight replay gives {expected}; they differ from number {first} on"))
 }
 
-/// A machine that was fed nothing but the chain on which the oracle stands, and told at the end what is final: so it drops
-/// the receipts that it need not keep.
-fn replayed(config: &MachineConfig, context: Context<'_>) -> Result<Machine, String> {
+/// Where the chain on which the oracle stands leads by execution alone.
+struct Straight {
+    accounts: BTreeMap<AccountId, Account>,
+    /// But those that need not be kept.
+    receipts: Vec<Receipt>,
+}
+
+fn replayed(config: &MachineConfig, context: Context<'_>) -> Result<Straight, String> {
     // A disk without faults draws nothing.
     let disk = Disk::new(Streams::new(0).stream("replay", 0));
     let machine = Machine::open_on(disk.open(), config.clone());
-    let mut machine = machine.map_err(|error| format!("a new store cannot be made: {error}"))?;
+    let machine = machine.map_err(|error| format!("a new store cannot be made: {error}"))?;
+    let accounts = machine.accounts().map_err(|error| format!("a new store cannot tell its accounts: {error}"))?;
+    let mut straight = Straight { accounts: accounts.into_iter().collect(), receipts: Vec::new() };
+    let rules = Rules {
+        programs: config.programs.clone(),
+        authorization: Arc::clone(&config.authorization),
+        genesis: machine.genesis_id(),
+    };
     let (path, store) = (context.oracle.path(), context.network.store());
-    let anchor = ChainRef { hash: store.dag().hash(path[0].id), index: 0, blue_score: path[0].blue_score };
-    let blocks = (1..).zip(path.iter().zip(&path[1..]));
-    let mut events: Vec<L1Event> = blocks.map(|(index, (parent, block))| added(index, parent, block, store)).collect();
-    let finalized = context.replica.finalized.map(|block| L1Event::Finalized { sequence: events.len() as u64 + 1, block });
-    events.extend(finalized);
-    for batch in events.chunks(MOST_BATCH_BLOCKS) {
-        machine.apply(Some(anchor), batch).map_err(|error| format!("the chain cannot be replayed: {error}"))?;
+    let anchor = context.replica.anchor.and_then(|anchor| store.dag().id(&anchor)).unwrap_or(BlockId::GENESIS);
+    let height = path.iter().position(|block| block.id == anchor).ok_or("the anchor is not on the chain")?;
+    for (index, block) in (1..).zip(path.iter().skip(height + 1)) {
+        let (block, accepted) = accepted_by(index, block, store);
+        let Ok(effects) = execute(&rules, &straight.accounts, &block, &accepted);
+        for (id, change) in effects.changes {
+            match change.after {
+                Some(account) => straight.accounts.insert(id, account),
+                None => straight.accounts.remove(&id),
+            };
+        }
+        straight.receipts.extend(effects.receipts);
     }
-    Ok(machine)
+    if let (ReceiptRetention::BlocksBelowRoot(kept), Some(root)) = (config.receipts, context.replica.finalized) {
+        straight.receipts.retain(|receipt| receipt.index >= root.index.saturating_sub(kept));
+    }
+    Ok(straight)
 }
 
-/// What a bridge tells of a chain block whose index is also its number.
-fn added(index: u64, parent: &ChainBlock, block: &ChainBlock, store: &BlockStore) -> L1Event {
+/// The chain block with this index, and what it accepts.
+fn accepted_by(index: u64, block: &ChainBlock, store: &BlockStore) -> (Block, Vec<AcceptedTransaction>) {
     let dag = store.dag();
     let accepted = (0_u32..).zip(&block.accepted).map(|(position, transaction)| {
         let fields = store.transaction_fields(*transaction);
@@ -99,13 +124,13 @@ fn added(index: u64, parent: &ChainBlock, block: &ChainBlock, store: &BlockStore
             payload: fields.payload.clone(),
         }
     });
-    L1Event::BlockAdded(BlockAdded {
-        sequence: index,
-        block: ChainRef { hash: dag.hash(block.id), index, blue_score: block.blue_score },
-        parent: dag.hash(parent.id),
+    let accepted = accepted.collect();
+    let block = Block {
+        hash: dag.hash(block.id),
+        index,
+        blue_score: block.blue_score,
         daa_score: dag.daa_score(block.id),
         timestamp_ms: store.timestamp(block.id),
-        accepted: accepted.collect(),
-        verified: true,
-    })
+    };
+    (block, accepted)
 }

@@ -4,6 +4,8 @@
 //! Moment: at rest, unless the bridge had to end. Finds any event missed, invented or changed, also where every single step
 //! looked right, as a start in the middle of the chain. False for a while: all the time before.
 
+use sim::dag::BlockId;
+
 use super::{Checker, Context};
 use crate::{consumer::ReplicaBlock, oracle::ChainBlock, plan::Plan};
 
@@ -21,7 +23,7 @@ impl Checker for MatchesNode {
     }
 
     fn meaning(&self) -> &'static str {
-        "at rest the consumer has its node's chain from genesis to sink, block by block"
+        "at rest the consumer has its node's chain from the anchor to the sink, block by block"
     }
 
     fn at_rest(&mut self, context: Context<'_>) -> Result<(), String> {
@@ -30,8 +32,16 @@ impl Checker for MatchesNode {
             return Ok(());
         }
         let path = context.replica.blocks();
-        // The oracle was led to the node's sink; genesis is the anchor and not announced.
-        let truth = &context.oracle.path()[1..];
+        let (store, truth) = (context.network.store(), context.oracle.path());
+        // The anchor is not announced. It is the pruning point of the node that was asked first, which is genesis at the start.
+        let anchor = context.replica.anchor.map_or(Some(BlockId::GENESIS), |anchor| store.dag().id(&anchor));
+        let height = anchor.and_then(|anchor| truth.iter().position(|block| block.id == anchor));
+        let points = context.bridge.nodes.iter().map(|node| context.network.node(*node as usize).pruning_point());
+        let highest = points.map(|point| store.dag().blue_score(point)).max().unwrap_or(0);
+        let Some(height) = height.filter(|height| truth[*height].blue_score <= highest) else {
+            return Err(format!("the chain begins at {anchor:?}, which is no pruning point of its nodes"));
+        };
+        let truth = &truth[height + 1..];
         for (index, (found, expected)) in (1..).zip(path.iter().zip(truth)) {
             compare(index, found, expected, context)?;
         }

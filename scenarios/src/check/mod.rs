@@ -12,6 +12,7 @@ use sim::{
     world::{ChainAnswer, Counters, SinkMoved},
 };
 
+pub use self::progress::Quiet;
 use crate::{
     consumer::Replica,
     oracle::{Walk, outcome::Rest},
@@ -19,6 +20,8 @@ use crate::{
 };
 
 /// A property of what one bridge tells its consumer.
+///
+/// What concerns several bridges at once is checked by [`twins`].
 pub trait Checker {
     /// The checker of bridge number `bridge` of a plan.
     fn new(plan: &Plan, bridge: usize) -> Self
@@ -68,6 +71,14 @@ pub trait Checker {
     /// # Errors
     /// What was seen and what should have been.
     fn on_restart(&mut self, _restart: Restart, _context: Context<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Looks at a bridge of which nothing need be told: every few seconds while the storm lasts.
+    ///
+    /// # Errors
+    /// What was seen and what should have been.
+    fn on_look(&mut self, _quiet: Quiet, _context: Context<'_>) -> Result<(), String> {
         Ok(())
     }
 
@@ -159,6 +170,8 @@ impl fmt::Display for Failure {
     }
 }
 
+pub mod twins;
+
 macro_rules! checkers {
     ($($module:ident :: $checker:ident,)*) => {
         $(pub mod $module;)*
@@ -178,10 +191,13 @@ checkers! {
     session::Session,
     path::Path,
     truth::Truth,
+    accepted_once::AcceptedOnce,
     finality::Finality,
     guarantee::Guarantee,
     bounded_queue::BoundedQueue,
     economy::Economy,
+    rate::Rate,
+    progress::Progress,
     matches_node::MatchesNode,
     settlement::Settlement,
     machine::StateMachine,

@@ -11,7 +11,7 @@ mod lines;
 mod progress;
 mod settings;
 mod source;
-mod stop;
+pub(super) mod stop;
 mod store;
 mod tally;
 mod text;

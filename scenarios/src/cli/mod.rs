@@ -7,12 +7,14 @@ mod list;
 mod output;
 mod replay;
 mod run;
+mod shrink;
+mod soak;
 mod summary;
 mod verify;
 
 use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, process::ExitCode, str::FromStr, thread};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use scenarios::scenario::Scenario;
 
 use self::asked::AskedArguments;
@@ -29,6 +31,9 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Show(arguments) => replay::show(&arguments),
+        Command::Shrink(arguments) => shrink::shrink(&arguments),
+        Command::Soak(arguments) => soak::soak(&arguments),
+        Command::SoakWorker(arguments) => soak::work(&arguments),
         Command::Follow(arguments) => follow::follow(&arguments),
         Command::Verify { what: Verify::Ghostdag { files } } => verify::ghostdag(&files),
         Command::Verify { what: Verify::Frames { files } } => verify::frames(&files),
@@ -52,13 +57,15 @@ Examples:
   dagstorm run reorg --seed 7               one run
   dagstorm run --seeds 1..201 --check       200 seeds of every scenario, each run twice
   dagstorm replay reorg --seed 7            the same run, with everything that happens in it
+  dagstorm soak --for 10m                   a storm of ten minutes, one process for each core
   dagstorm follow --url ws://127.0.0.1:17110 --network mainnet --from tip
                                             the chain of a real node, from now on
 
-Exit codes: 0 pass, 1 verify found differences or no records, or follow could not print or store,
-2 usage, 10 safety, 11 liveness, 12 nondeterminism, 13 vacuous, 20 follow found no node that can
-be followed, 101 panic. Several failures: the first of 101, 10, 12, 11, 13.
-The short storm over all scenarios also ends with 13 if it missed a coverage point.";
+Exit codes: 0 pass, 1 verify found differences or no records, follow could not print or store, or
+soak could not start a process, 2 usage, 10 safety, 11 liveness, 12 nondeterminism, 13 vacuous,
+20 follow found no node that can be followed, 101 panic. Several failures: the first of 101, 10,
+12, 11, 13. The short storm over all scenarios and a soak of 200 runs of all scenarios or of swarm
+also end with 13 if they missed a coverage point.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -72,6 +79,12 @@ enum Command {
     List(ListArguments),
     /// Print the plan of a seed.
     Show(ShowArguments),
+    /// Make a smaller plan that fails in the same way.
+    Shrink(shrink::ShrinkArguments),
+    /// Run seeds for a long time, one process a job, and keep the plans of those that fail.
+    Soak(soak::SoakArguments),
+    #[command(hide = true)]
+    SoakWorker(soak::WorkerArguments),
     /// Follow a real node and print its chain as events.
     Follow(follow::FollowArguments),
     /// Compare reference data with our code.
@@ -102,11 +115,13 @@ enum Verify {
 Examples:
   dagstorm run                              every scenario with seed 1
   dagstorm run steady --seconds 600 --json  one long run, as JSON
+  dagstorm run --profile default --seeds 1..11
+                                            ten runs of the mixture by which speed is measured
   dagstorm run reorg --seeds 1..201 --check seeds 1 to 200, each run twice and compared
   dagstorm run deep-reorg --params deep --depth 1000
                                             a reorg of a thousand chain blocks")]
 struct RunArguments {
-    /// Scenario to run; all if none is named (see `dagstorm list`).
+    /// Scenario to run (see `dagstorm list`); that of --profile if none is named, and all without one.
     scenario: Option<ScenarioName>,
     /// One seed.
     #[arg(long, default_value_t = 1, conflicts_with = "seeds")]
@@ -116,9 +131,6 @@ struct RunArguments {
     seeds: Option<Seeds>,
     #[command(flatten)]
     asked: AskedArguments,
-    /// What loads the bridge.
-    #[arg(long, value_enum, default_value_t = Profile::Chain)]
-    profile: Profile,
     /// Run every seed twice and compare everything that happened.
     #[arg(long)]
     check: bool,
@@ -133,13 +145,6 @@ struct RunArguments {
     json: bool,
 }
 
-/// What loads the bridge.
-#[derive(Clone, Copy, ValueEnum)]
-enum Profile {
-    /// At most one transaction a block, a consumer in memory.
-    Chain,
-}
-
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -147,7 +152,7 @@ Examples:
   dagstorm show reorg --seed 7 > plan.toml; dagstorm replay plan.toml")]
 struct ReplayArguments {
     /// A plan file, or a scenario (see `dagstorm list`), which needs --seed; all other options are for a scenario.
-    what: String,
+    what: Option<String>,
     /// Seed of the run.
     #[arg(long)]
     seed: Option<u64>,
@@ -165,8 +170,8 @@ struct ListArguments {
 #[derive(Args)]
 #[command(after_help = "Example:\n  dagstorm show disconnect --seed 3 > plan.toml")]
 struct ShowArguments {
-    /// Scenario (see `dagstorm list`).
-    scenario: ScenarioName,
+    /// Scenario (see `dagstorm list`); that of --profile if none is named.
+    scenario: Option<ScenarioName>,
     /// Seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,

@@ -52,6 +52,11 @@ pub fn plain(text: &str) {
     written(writeln!(io::stdout().lock(), "{text}"));
 }
 
+/// Prints a line as it is to standard error.
+pub fn complaint(text: &str) {
+    written(writeln!(io::stderr().lock(), "{text}"));
+}
+
 /// Prints what is wrong with a command to standard error.
 pub fn error(text: &str) {
     written(writeln!(io::stderr().lock(), "error: {text}"));

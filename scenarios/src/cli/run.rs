@@ -5,13 +5,13 @@ use std::{io::IsTerminal, num::NonZeroUsize, ops::RangeInclusive, path::Path};
 use indicatif::{ProgressBar, ProgressStyle};
 use scenarios::{
     card::Asked,
-    report::{self, Verdict},
+    report::{self, VerdictKind},
     runner::{self, Job},
     scenario::{DEFAULT_SECONDS, Request, RequestError, Scenario},
 };
 
 use super::{
-    Profile, RunArguments, available_jobs,
+    RunArguments, available_jobs,
     failures::Failures,
     output::{self, Tone},
     summary::{self, Summary},
@@ -25,19 +25,9 @@ pub const SAVE_DIR: &str = "failures";
 const STORM_SEEDS: RangeInclusive<u64> = 1..=40;
 
 pub fn run(arguments: &RunArguments) -> u8 {
-    let Profile::Chain = arguments.profile;
-    let scenarios = match &arguments.scenario {
-        Some(scenario) => vec![scenario.0],
-        None => Scenario::ALL.to_vec(),
-    };
-    let seeds = arguments.seeds.as_ref().map_or(arguments.seed..=arguments.seed, |seeds| seeds.0.clone());
-    let request = match arguments.asked.request() {
-        Ok(request) => request,
-        Err(error) => return usage(&error.to_string()),
-    };
-    let jobs = match jobs(&scenarios, seeds, &request, arguments.check) {
-        Ok(jobs) => jobs,
-        Err(error) => return usage(&error.to_string()),
+    let (request, jobs) = match request_and_jobs(arguments) {
+        Ok(request_and_jobs) => request_and_jobs,
+        Err(sentence) => return usage(&sentence),
     };
     let mut failures = Failures::new(&arguments.save_dir, request, arguments.asked.asked());
     if arguments.json {
@@ -45,17 +35,27 @@ pub fn run(arguments: &RunArguments) -> u8 {
     }
     let mut summary = Summary::start();
     runner::run_all(&jobs, arguments.jobs.get(), |report| {
-        match report.verdict {
-            Verdict::Pass => summary::print_run(&report),
-            _ => failures.print(&report),
+        let origin = failures.keep_plan(&report);
+        let line = report.to_line(&origin);
+        match line.verdict {
+            VerdictKind::Pass => summary::print_run(&line),
+            _ => failures.print(&report, &origin),
         }
-        summary.add(report);
+        summary.add(&line);
     });
     if jobs.len() > 1 {
         summary.print();
-        summary.print_coverage();
+        summary.print_coverage(Some("only plain dagstorm and soak ask for all"));
     }
     summary.exit_code()
+}
+
+fn request_and_jobs(arguments: &RunArguments) -> Result<(Request, Vec<Job>), String> {
+    let scenarios = arguments.asked.scenarios(arguments.scenario.as_ref().map(|named| named.0))?;
+    let seeds = arguments.seeds.as_ref().map_or(arguments.seed..=arguments.seed, |seeds| seeds.0.clone());
+    let request = arguments.asked.request()?;
+    let jobs = jobs(&scenarios, seeds, &request, arguments.check).map_err(|error| error.to_string())?;
+    Ok((request, jobs))
 }
 
 /// One line for each run and nothing else on standard output.
@@ -63,10 +63,10 @@ fn run_json(jobs: &[Job], arguments: &RunArguments, failures: &Failures) -> u8 {
     let mut verdicts = Vec::with_capacity(jobs.len());
     runner::run_all(jobs, arguments.jobs.get(), |report| {
         let origin = failures.keep_plan(&report);
-        output::plain(&report.to_json(&origin));
-        verdicts.push(report.verdict);
+        output::plain(&report.to_line(&origin).to_json());
+        verdicts.push(report.verdict.kind());
     });
-    report::exit_code(verdicts.iter())
+    report::exit_code(verdicts.into_iter())
 }
 
 /// A short storm over all scenarios; only failures are told one by one. It must have reached every coverage point.
@@ -89,14 +89,16 @@ pub fn storm() -> u8 {
     let mut failures = Failures::new(Path::new(SAVE_DIR), request, Asked::default());
     runner::run_all(&jobs, threads.get(), |report| {
         progress.inc(1);
-        if report.verdict != Verdict::Pass {
-            progress.suspend(|| failures.print(&report));
+        let origin = failures.keep_plan(&report);
+        let line = report.to_line(&origin);
+        if line.verdict != VerdictKind::Pass {
+            progress.suspend(|| failures.print(&report, &origin));
         }
-        summary.add(report);
+        summary.add(&line);
     });
     progress.finish_and_clear();
     summary.print();
-    summary.print_coverage();
+    summary.print_coverage(None);
     summary.print_missed_points();
     summary.exit_code_with_coverage()
 }

@@ -13,18 +13,24 @@
 //! |---|---|
 //! | `backlog.rs` | a consumer that does not keep up |
 //! | `chain.rs` | the followed chain |
+//! | `depth.rs` | how deep reorgs are |
+//! | `node.rs` | the nodes that a bridge meets |
 //! | `process.rs` | a process with a state machine that dies and comes back |
 //! | `session.rs` | sessions and attempts to have one |
 //! | `spends.rs` | transactions that exclude each other |
 
 mod backlog;
 mod chain;
+mod depth;
+mod node;
 mod process;
 mod session;
 mod spends;
 mod watch;
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
 
 pub use self::watch::Watch;
 
@@ -94,6 +100,24 @@ points! {
     FullDisk = "full-disk", "a batch cannot be stored because the disk is full";
     ProcessKilled = "process-killed", "a process that has its store open is killed";
     DropsReceipts = "drops-receipts", "a state machine has dropped receipts of blocks far below the finalized root";
+    ReorgDepth1 = "reorg-depth-1", "a reorg removes one block";
+    ReorgDepth2 = "reorg-depth-2-to-3", "a reorg removes two or three blocks";
+    ReorgDepth4 = "reorg-depth-4-to-7", "a reorg removes four to seven blocks";
+    ReorgDepth8 = "reorg-depth-8-to-15", "a reorg removes eight to fifteen blocks";
+    ReorgDepth16 = "reorg-depth-16-to-31", "a reorg removes sixteen to 31 blocks";
+    ReorgDepth32 = "reorg-depth-32-to-63", "a reorg removes 32 to 63 blocks";
+    ReorgQuarterFinality = "reorg-quarter-finality", "a reorg removes a block that was a quarter of the way to finality";
+    ReorgHalfFinality = "reorg-half-finality", "a reorg removes a block that was half of the way to finality";
+    SwitchesNode = "switches-node", "a session is with another node than the one before";
+    ReturnsToPreferred = "returns-to-preferred", "after a session with another node one begins with the preferred node";
+    MeetsNodeBehind = "meets-node-behind", "a session begins with a node whose sink is below the consumer's tip";
+    MeetsNodeAhead = "meets-node-ahead", "a session begins with a node that is ten blue blocks ahead or more";
+    MeetsNodeElsewhere = "meets-node-elsewhere", "a session begins with a node that does not have the consumer's tip on its chain";
+    MeetsNodeSyncing = "meets-node-syncing", "a session begins with a node that is not in sync";
+    NodeLags = "node-lags", "a node is rejected because its chain is not heavier";
+    CatchesUp = "catches-up", "the bridge tells that it is behind";
+    PrunedWhileFollowed = "pruned-while-followed", "the followed node moves its pruning point between two blocks";
+    BridgesPart = "bridges-part", "two bridges are on branches of which neither has the other's tip";
     ReorgAcrossRestart = "reorg-across-restart", "the first thing that a restarted process is told of the chain is a reorg";
 }
 
@@ -142,5 +166,17 @@ impl Serialize for Coverage {
             map.serialize_entry(point.name(), &self.count(*point))?;
         }
         map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Coverage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut coverage = Self::default();
+        for (name, count) in BTreeMap::<String, u64>::deserialize(deserializer)? {
+            let point = Point::ALL.iter().find(|point| point.name() == name);
+            let point = *point.ok_or_else(|| de::Error::custom(format_args!("no coverage point is named '{name}'")))?;
+            coverage.counts[point as usize] = count;
+        }
+        Ok(coverage)
     }
 }

@@ -64,6 +64,7 @@ fn rejected(reason: &RejectReason) -> Option<Point> {
         RejectReason::Refused { .. } => Some(Point::RequestRefused),
         RejectReason::Resetting => Some(Point::NodeResetting),
         RejectReason::UnexpectedReply { .. } => Some(Point::UnexpectedReply),
+        RejectReason::Lagging { .. } => Some(Point::NodeLags),
         _ => None,
     }
 }

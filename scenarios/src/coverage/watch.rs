@@ -5,7 +5,10 @@
 
 use bridge::L1Event;
 
-use super::{Coverage, Point, backlog::Backlog, chain::Chain, process::Process, session::Session, spends::Spends};
+use super::{
+    Coverage, Point, backlog::Backlog, chain::Chain, depth, node::Node, process::Process, session::Session,
+    spends::Spends,
+};
 use crate::{check::Context, oracle::outcome::Rest};
 
 /// A branch is at the edge of finality if it ended within this part of the finality depth from it, on either side.
@@ -16,6 +19,7 @@ const EDGE: u64 = 20;
 pub struct Watch {
     backlog: Backlog,
     chain: Chain,
+    node: Node,
     process: Process,
     session: Session,
     spends: Spends,
@@ -26,6 +30,8 @@ impl Watch {
     pub fn on_event(&mut self, event: &L1Event, context: Context<'_>, coverage: &mut Coverage) {
         self.backlog.on_event(event, context, coverage);
         self.chain.on_event(event, context, coverage);
+        depth::on_event(event, context, coverage);
+        self.node.on_event(event, context, coverage);
         self.process.on_event(event, coverage);
         self.session.on_event(event, coverage);
         self.spends.on_event(event, context, coverage);

@@ -54,7 +54,8 @@ impl FaultKind for ElidedField {
 /// no page with blocks.
 fn elide(message: &Message<'_>, block: usize, field: u8) -> Option<Vec<u8>> {
     const HEADER: usize = 1 + 8 + 1 + 1 + 1;
-    let MessageKind::Reply { id, operation: Some(operation @ Operation::GetVirtualChainFromBlockV2) } = message.kind else {
+    let MessageKind::Reply { id, operation: Some(operation @ Operation::GetVirtualChainFromBlockV2) } = message.kind
+    else {
         return None;
     };
     // The bytes are our own node's: reply header, result tag, then the response in its envelope.

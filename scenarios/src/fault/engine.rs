@@ -3,6 +3,8 @@
 //! A fault strikes at the first occasion that fits its own trigger, whatever others do there: none takes an occasion from
 //! another, and what several do to one message adds up in the order of the plan. What a fault changed about a connection
 //! that still works ends with the storm, at the first message after it; a connection that it broke stays broken.
+//!
+//! A fault that goes on after its message ([`Ongoing`]) is asked before those that strike now.
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 
@@ -11,27 +13,47 @@ use sim::world::{
     link::LinkControl,
 };
 
-use super::{FaultKind, Moment, PlannedFault};
+use super::{FaultKind, GoesOn, Moment, PlannedFault, PlannedStranger, ongoing::Ongoing, strangers};
 
 /// A fault that struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Struck {
     /// Id of the fault.
     pub id: u32,
+    /// Name of its kind, as in a plan.
+    pub name: &'static str,
     /// Number of the bridge that it hit.
     pub bridge: u32,
     /// Simulated time.
     pub at: Duration,
+    /// When it is over at the latest, or was the last time that it did something: it may be in the way until then.
+    pub over_at: Duration,
     /// It ends a session in which a request waits, and the reply never arrives whole.
     pub loses_reply: bool,
+}
+
+/// What further attempts to connect meet.
+struct Obstacle {
+    bridge: u32,
+    /// The node; `None` for all.
+    node: Option<u32>,
+    until: Duration,
+    fate: AttemptFate,
+}
+
+impl Obstacle {
+    fn is_met_by(&self, attempt: &Attempt) -> bool {
+        self.bridge == attempt.client && self.node.is_none_or(|node| node == attempt.node)
+    }
 }
 
 /// The interposer of a plan.
 pub struct FaultEngine {
     waiting: Vec<PlannedFault>,
-    /// Fates of further attempts: bridge, until when, fate.
-    lasting: Vec<(u32, Duration, AttemptFate)>,
+    lasting: Vec<Obstacle>,
+    ongoing: Vec<Ongoing>,
     until: Duration,
+    strangers: Vec<PlannedStranger>,
     struck: Rc<RefCell<Vec<Struck>>>,
     notes: VecDeque<String>,
 }
@@ -40,9 +62,21 @@ impl FaultEngine {
     /// An engine for `faults`, which strike before `until`, and the list of those that struck.
     pub fn new(faults: Vec<PlannedFault>, until: Duration) -> (Self, Rc<RefCell<Vec<Struck>>>) {
         let struck = Rc::default();
-        let engine =
-            Self { waiting: faults, lasting: Vec::new(), until, struck: Rc::clone(&struck), notes: VecDeque::new() };
+        let engine = Self {
+            waiting: faults,
+            lasting: Vec::new(),
+            ongoing: Vec::new(),
+            until,
+            strangers: Vec::new(),
+            struck: Rc::clone(&struck),
+            notes: VecDeque::new(),
+        };
         (engine, struck)
+    }
+
+    /// The engine, with nodes that are strange for the whole run.
+    pub fn with_strangers(self, strangers: Vec<PlannedStranger>) -> Self {
+        Self { strangers, ..self }
     }
 
     /// Takes out every waiting fault that fits, in the order of the plan.
@@ -53,9 +87,64 @@ impl FaultEngine {
         self.waiting.extract_if(.., |fault| fits(fault)).collect()
     }
 
+    /// Lets the faults that go on do their part.
+    fn go_on(&mut self, mut fate: MessageFate, message: &Message<'_>, link: &LinkControl) -> MessageFate {
+        if self.ongoing.is_empty() {
+            return fate;
+        }
+        self.ongoing.retain(|ongoing| !ongoing.is_over(message.now));
+        let mut ongoing = std::mem::take(&mut self.ongoing);
+        for fault in ongoing.iter_mut().filter(|fault| fault.concerns(message)) {
+            let acted;
+            (fate, acted) = fault.act(fate, message, link);
+            if acted {
+                self.obstruct(fault.kind(), message);
+                self.prolong(fault, message.now);
+            }
+        }
+        self.ongoing = ongoing;
+        fate
+    }
+
+    /// When a fault that did something now is over.
+    fn over_at(&self, kind: &dyn FaultKind, now: Duration) -> Duration {
+        let goes_on = match kind.goes_on() {
+            GoesOn::For(time) => time,
+            // Such a one does not keep the bridge from its node, or is known by what it did last.
+            GoesOn::Not | GoesOn::InSession | GoesOn::Times(_) => Duration::ZERO,
+        };
+        now.saturating_add(goes_on.max(kind.lasts())).min(self.until)
+    }
+
+    /// A fault that goes on did something again.
+    fn prolong(&self, fault: &Ongoing, now: Duration) {
+        if let GoesOn::Times(_) = fault.kind().goes_on() {
+            let over_at = self.over_at(fault.kind(), now);
+            if let Some(struck) = self.struck.borrow_mut().iter_mut().find(|struck| struck.id == fault.id()) {
+                struck.over_at = struck.over_at.max(over_at);
+            }
+        }
+    }
+
+    /// Whoever strikes a message may be in the way of the next connections to the node, too.
+    fn obstruct(&mut self, kind: &dyn FaultKind, message: &Message<'_>) {
+        if !kind.lasts().is_zero() {
+            let until = message.now.saturating_add(kind.lasts()).min(self.until);
+            let (bridge, node) = (message.client, Some(message.node));
+            self.lasting.push(Obstacle { bridge, node, until, fate: kind.on_attempt() });
+        }
+    }
+
     fn note(&mut self, fault: &PlannedFault, at: Duration) {
         let loses_reply = fault.what.kind().loses_reply();
-        self.struck.borrow_mut().push(Struck { id: fault.id, bridge: fault.bridge, at, loses_reply });
+        self.struck.borrow_mut().push(Struck {
+            id: fault.id,
+            name: fault.what.name(),
+            over_at: self.over_at(fault.what.kind(), at),
+            bridge: fault.bridge,
+            at,
+            loses_reply,
+        });
         self.notes.push_back(format!("fault {}: {:?}", fault.id, fault.what));
     }
 }
@@ -63,7 +152,7 @@ impl FaultEngine {
 impl Interposer for FaultEngine {
     fn on_attempt(&mut self, attempt: &Attempt) -> AttemptFate {
         let now = attempt.now;
-        self.lasting.retain(|(_, until, _)| now < *until);
+        self.lasting.retain(|obstacle| now < obstacle.until);
         let fits = |fault: &PlannedFault| {
             fault.bridge == attempt.client
                 && fault.what.kind().moment() == Moment::Attempt
@@ -71,17 +160,18 @@ impl Interposer for FaultEngine {
         };
         for fault in self.take(now, fits) {
             let until = (now + fault.what.kind().lasts()).min(self.until);
-            self.lasting.push((fault.bridge, until, fault.what.kind().on_attempt()));
+            let (bridge, fate) = (fault.bridge, fault.what.kind().on_attempt());
+            self.lasting.push(Obstacle { bridge, node: None, until, fate });
             self.note(&fault, now);
         }
-        let fate = self.lasting.iter().find(|(bridge, _, _)| *bridge == attempt.client);
-        fate.map_or(AttemptFate::Accept, |(_, _, fate)| *fate)
+        self.lasting.iter().find(|obstacle| obstacle.is_met_by(attempt)).map_or(AttemptFate::Accept, |met| met.fate)
     }
 
     fn on_message(&mut self, message: &Message<'_>, link: &LinkControl) -> MessageFate {
+        let mut fate = strangers::fate(&self.strangers, message, link);
         if message.now >= self.until {
             link.restore();
-            return MessageFate::Pass;
+            return fate;
         }
         let moment = match message.kind {
             MessageKind::Notification => Moment::Notification,
@@ -89,12 +179,18 @@ impl Interposer for FaultEngine {
             MessageKind::Request { .. } => Moment::Request,
         };
         let fits = |fault: &PlannedFault| {
-            fault.bridge == message.client && fault.what.kind().moment() == moment && fault.when.fits_message(message)
+            fault.bridge == message.client
+                && fault.what.kind().moment() == moment
+                && fault.when.fits_message(message)
+                && fault.what.kind().fits(message)
         };
-        let mut fate = MessageFate::Pass;
+        fate = self.go_on(fate, message, link);
         for fault in self.take(message.now, fits) {
             self.note(&fault, message.now);
-            fate = and_then(fate, message, link, fault.what.kind());
+            let kind = fault.what.kind();
+            fate = and_then(fate, message, |message| kind.on_message(message, link));
+            self.obstruct(kind, message);
+            self.ongoing.extend(Ongoing::new(fault, message, self.until));
         }
         fate
     }
@@ -105,19 +201,23 @@ impl Interposer for FaultEngine {
 }
 
 /// What becomes of a message that had this fate already when another fault strikes too.
-fn and_then(fate: MessageFate, message: &Message<'_>, link: &LinkControl, fault: &dyn FaultKind) -> MessageFate {
+pub(super) fn and_then(
+    fate: MessageFate,
+    message: &Message<'_>,
+    fault: impl Fn(&Message<'_>) -> MessageFate,
+) -> MessageFate {
     let parcels = match fate {
-        MessageFate::Pass => return fault.on_message(message, link),
+        MessageFate::Pass => return fault(message),
         MessageFate::Replace(parcels) if !parcels.is_empty() => parcels,
         // Nothing is left of the message; what the fault does to the connection it does.
         fate @ (MessageFate::CloseSession | MessageFate::Replace(_)) => {
-            fault.on_message(message, link);
+            fault(message);
             return fate;
         }
     };
     let mut all = Vec::with_capacity(parcels.len());
     for parcel in parcels {
-        match fault.on_message(&Message { bytes: &parcel.bytes, ..*message }, link) {
+        match fault(&Message { bytes: &parcel.bytes, ..*message }) {
             MessageFate::Pass => all.push(parcel),
             MessageFate::CloseSession => return MessageFate::CloseSession,
             MessageFate::Replace(new) => {

@@ -3,7 +3,12 @@
 //! To add a fault, write its file and add its line to the list below. A fault says at which moment it strikes and what it
 //! does there; when in the run that is stands in its [`Trigger`].
 
+mod asked_operation;
 mod engine;
+mod ongoing;
+mod page;
+mod response;
+mod strangers;
 mod trigger;
 
 use std::time::Duration;
@@ -18,7 +23,14 @@ use sim::{
 };
 
 pub use self::{
+    altered_header::HeaderField, damaged_length::PageLength, disordered_page::Disorder,
+    elided_detail::TransactionField, node_error::NodeErrorText, unasked_notification::Unasked,
+};
+pub use self::{
+    asked_operation::AskedOperation,
     engine::{FaultEngine, Struck},
+    ongoing::{GoesOn, Later},
+    strangers::{PlannedStranger, StrangerKind},
     trigger::{Trigger, TriggerError},
 };
 
@@ -76,9 +88,24 @@ pub trait FaultKind {
         AttemptFate::Accept
     }
 
-    /// How long further attempts meet the same fate.
+    /// How long further attempts meet the same fate; if it strikes messages, attempts after those.
     fn lasts(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// Whether it can do anything to the message; otherwise it waits for the next that fits its trigger.
+    fn fits(&self, _message: &Message<'_>) -> bool {
+        true
+    }
+
+    /// How long it goes on after the message at which it struck.
+    fn goes_on(&self) -> GoesOn {
+        GoesOn::Not
+    }
+
+    /// At any later message while it goes on.
+    fn on_later(&self, _later: Later<'_>, _message: &Message<'_>, _link: &LinkControl) -> MessageFate {
+        MessageFate::Pass
     }
 
     /// At a message.
@@ -114,6 +141,14 @@ macro_rules! faults {
                 DRAW.get(kind).map(|draw| draw(stream))
             }
 
+            /// The name of its kind, as in a plan.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$kind(_) => stringify!($module),)* }
+            }
+
+            /// The names of all kinds.
+            pub const NAMES: [&'static str; Self::KINDS] = [$(stringify!($module)),*];
+
             /// The behaviour behind the data.
             pub fn kind(&self) -> &dyn FaultKind {
                 match self { $(Self::$kind(fault) => fault,)* }
@@ -145,4 +180,31 @@ faults! {
     slow_line::SlowLine,
     high_latency::HighLatency,
     small_chunks::SmallChunks,
+    empty_notification::EmptyNotification,
+    unasked_notification::UnaskedNotification,
+    damaged_notification::DamagedNotification,
+    dead_subscription::DeadSubscription,
+    refused_subscription::RefusedSubscription,
+    unasked_reply::UnaskedReply,
+    stale_reply::StaleReply,
+    node_error::NodeError,
+    dispatch_error::DispatchError,
+    elided_detail::ElidedDetail,
+    damaged_length::DamagedLength,
+    truncated_page::TruncatedPage,
+    bare_rollback::BareRollback,
+    oversized_reply::OversizedReply,
+    killer_request::KillerRequest,
+    unknown_operation::UnknownOperation,
+    slow_node::SlowNode,
+    blocked_node::BlockedNode,
+    newer_reply::NewerReply,
+    half_close::HalfClose,
+    deaf_node::DeafNode,
+    disordered_page::DisorderedPage,
+    altered_header::AlteredHeader,
+    closing_door::ClosingDoor,
+    unresolved_name::UnresolvedName,
+    unreachable_host::UnreachableHost,
+    bad_gateway::BadGateway,
 }

@@ -77,6 +77,11 @@ pub fn heaviest_allowed(network: &Network, node: usize, held: BlockId, finality_
     allowed.max_by_key(|&block| weight(store, block)).unwrap_or(held)
 }
 
+/// Whether `block` decides against `other`.
+pub fn is_heavier(store: &BlockStore, block: BlockId, other: BlockId) -> bool {
+    weight(store, block) > weight(store, other)
+}
+
 /// The highest block that is on the selected chains of both. Costs a step for each block between it and `a` or `b`.
 pub fn fork(store: &BlockStore, a: BlockId, b: BlockId) -> BlockId {
     let (mut a, mut b) = (a, b);

@@ -2,16 +2,24 @@
 //!
 //! A bridge must converge unless it is configured for another network, or a node that it follows left a block that was
 //! final for whoever had followed it: a reorganisation deeper than finality. Whether the bridge had followed it is certain
-//! only if nothing was in its way.
+//! only if nothing was in its way. Where it is not, what the bridge told its consumer decides (`followed.rs`): both ends are
+//! right only where even that leaves the question open. Of a bridge that has ended, each reason must have been true of its
+//! node (`reasons.rs`).
+
+mod followed;
+mod reasons;
 
 use std::{fmt, time::Duration};
 
 use bridge::{FatalError, RejectReason};
-use kaspa_hashes::Hash;
 use sim::{block_store::BlockStore, dag::BlockId, network::Network, world::SinkMoved};
 
-use super::{fork, heaviest_allowed, selected_parent};
-use crate::plan::{Plan, SIMULATED_NETWORK};
+pub use self::{
+    followed::Followed,
+    reasons::{drops_pages, untrue},
+};
+use super::{heaviest_allowed, selected_parent};
+use crate::plan::{Plan, PlannedBridge, PlannedOutageKind};
 
 /// Round trips after which a bridge that nothing disturbs has what its node has: connection, handshake, who the node is,
 /// subscriptions, where it stands, a page or two; generously.
@@ -23,7 +31,7 @@ const SERVICE_TIME: Duration = Duration::from_secs(5);
 /// The truth at the end of a run, for one bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {
-    /// The sink of the node that the bridge prefers.
+    /// The sink of the node that the bridge must have reached: of the one that it prefers, unless it has that of another.
     pub sink: BlockId,
     /// How the bridge must end.
     pub expected: Expected,
@@ -47,6 +55,8 @@ pub enum Expected {
         /// Why both are right.
         why: String,
     },
+    /// In neither way: all its nodes that it could follow are behind what it has, and may come back.
+    Waits,
 }
 
 /// Why a bridge ends.
@@ -56,6 +66,10 @@ pub enum End {
     Conflicting,
     /// Its nodes have pruned all that it had in common with them.
     Pruned,
+    /// Different things are true of its nodes, none of which waiting mends.
+    Several,
+    /// Its nodes do not know the request for pages.
+    TooOld,
     /// Its nodes are on another network.
     WrongNetwork,
 }
@@ -67,6 +81,8 @@ impl End {
         let is_this = |reason: &RejectReason| match self {
             Self::Conflicting => matches!(reason, RejectReason::Conflicting { .. } | RejectReason::Pruned { .. }),
             Self::Pruned => matches!(reason, RejectReason::Pruned { .. }),
+            Self::Several => reason.is_terminal(),
+            Self::TooOld => matches!(reason, RejectReason::OperationUnknown { .. }),
             Self::WrongNetwork => matches!(reason, RejectReason::WrongNetwork { .. }),
         };
         !fatal.nodes.is_empty() && fatal.nodes.iter().all(|(_, reason)| is_this(reason))
@@ -78,6 +94,8 @@ impl fmt::Display for End {
         f.write_str(match self {
             Self::Conflicting => "its nodes left a block that is final for it",
             Self::Pruned => "its nodes have pruned all that it had in common with them",
+            Self::Several => "none of its nodes can be followed, for different reasons",
+            Self::TooOld => "its nodes are too old",
             Self::WrongNetwork => "its nodes are on another network",
         })
     }
@@ -89,6 +107,7 @@ impl fmt::Display for Expected {
             Self::Converges => write!(f, "it must arrive at its node's sink"),
             Self::Ends(end) => write!(f, "it must end because {end}"),
             Self::Either { end, why } => write!(f, "it must arrive at its node's sink or end because {end}: {why}"),
+            Self::Waits => write!(f, "it must neither move nor end: its nodes are behind it"),
         }
     }
 }
@@ -102,7 +121,7 @@ impl Rest {
         let held = held.next().unwrap_or(BlockId::GENESIS);
         let finality_depth = plan.parameters.finality_depth;
         let sink = heaviest_allowed(network, planned.nodes[0] as usize, held, finality_depth);
-        if planned.network != SIMULATED_NETWORK {
+        if planned.nodes.iter().all(|node| !followed::is_at_home(plan, bridge, *node)) {
             let expected = Expected::Ends(End::WrongNetwork);
             return Self { sink, expected, finality_conflicts: 0, deepest_lost_branch: 0 };
         }
@@ -120,6 +139,9 @@ impl Rest {
             LostBranches { longest: None, .. } => {
                 either("only a node that it follows when the first fails had that block as final".to_owned())
             }
+            _ if !is_always_at_hand(plan, planned) => {
+                either("it may have followed another node, or none, when its node had that block as final".to_owned())
+            }
             LostBranches { longest: Some(longest), .. } if longest < lag => {
                 either(format!("its node had that block as final for {longest:?} only"))
             }
@@ -127,6 +149,35 @@ impl Rest {
         };
         Self { sink, expected, finality_conflicts: lost.conflicts, deepest_lost_branch: lost.deepest }
     }
+
+    /// Decides by what the bridge has told its consumer what the plan and the L1 alone leave open.
+    #[must_use]
+    pub fn with_followed(
+        self,
+        plan: &Plan,
+        bridge: usize,
+        network: &Network,
+        sinks: &[SinkMoved],
+        has: Followed,
+    ) -> Self {
+        if matches!(self.expected, Expected::Ends(_)) {
+            return self;
+        }
+        let held = |node: &u32| {
+            let mut moves = sinks.iter().rev().filter(|moved| moved.node == *node);
+            moves.next().map_or(BlockId::GENESIS, |moved| moved.sink)
+        };
+        let held: Vec<BlockId> = plan.bridges[bridge].nodes.iter().map(held).collect();
+        let judgement = followed::judge(plan, bridge, network, &held, has);
+        Self { sink: judgement.sink, expected: judgement.expected, ..self }
+    }
+}
+
+/// Whether nothing but a reset, which is announced, happens to the one node of the bridge.
+fn is_always_at_hand(plan: &Plan, planned: &PlannedBridge) -> bool {
+    let is_reset = |kind: PlannedOutageKind| matches!(kind, PlannedOutageKind::Resync { .. });
+    let mut outages = plan.topology.outages.iter().filter(|outage| planned.nodes.contains(&outage.node));
+    planned.nodes.len() == 1 && plan.topology.strangers.is_empty() && outages.all(|outage| is_reset(outage.kind))
 }
 
 /// Whether a node of the bridge has pruned, and anything may have kept the bridge from its chain until then.
@@ -135,23 +186,6 @@ fn may_be_pruned(plan: &Plan, bridge: usize, network: &Network, was_disturbed: b
     let has_pruned = |&node: &u32| network.node(node as usize).pruning_point() != BlockId::GENESIS;
     let is_free = planned.consumer.is_prompt() && plan.topology.cuts.is_empty() && plan.topology.outages.is_empty();
     planned.nodes.iter().any(has_pruned) && (was_disturbed || !is_free)
-}
-
-/// What is untrue of a rejection for pruning, with the bridge at `tip`: the pruning point that it names must be one of the
-/// node's, above the bridge's root, and not on the bridge's chain.
-pub fn untrue_pruning(network: &Network, node: usize, tip: BlockId, root: Hash, pruning_point: Hash) -> Option<String> {
-    let (store, view) = (network.store(), network.node(node));
-    let (Some(root), Some(point)) = (store.dag().id(&root), store.dag().id(&pruning_point)) else {
-        return Some(format!("{root} or {pruning_point} does not exist"));
-    };
-    let blue_score = |block: BlockId| store.dag().blue_score(block);
-    if fork(store, point, view.pruning_point()) != point {
-        return Some(format!("{pruning_point} was no pruning point of node {node}"));
-    }
-    if blue_score(root) >= blue_score(point) {
-        return Some(format!("the root is not below the pruning point {pruning_point}"));
-    }
-    (fork(store, tip, point) == point).then(|| format!("the pruning point {pruning_point} is on the bridge's chain"))
 }
 
 /// Longest time after which a bridge that nothing disturbs has what its node has.

@@ -1,8 +1,14 @@
 //! What stands behind a bridge in a plan: how a consumer stores, and what happens to its disk and its process.
 
+use std::{ops::Range, time::Duration};
+
 use serde::{Deserialize, Serialize};
 
 use super::PlanError;
+
+/// Longest time that the bridge of a process that is asked to end takes, in milliseconds: the usual
+/// [`shutdown_timeout`](bridge::Config::shutdown_timeout).
+pub const LONGEST_SHUTDOWN_MS: u64 = 1_000;
 
 /// A consumer of a bridge's events. Like every disturbance its slowness ends with the storm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,9 +19,23 @@ pub struct PlannedConsumer {
     /// Most numbered events that it stores before it acknowledges; it does so earlier if no more wait. 1 with a state
     /// machine, which acknowledges each batch that it has stored.
     pub acknowledge_every: u64,
+    /// When it takes no events at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<PlannedStop>,
     /// The state machine that it feeds; `None` if it only looks at the events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<PlannedState>,
+}
+
+/// A time in which a consumer takes no events: a long pause of its process, or a neighbour that has the processor. It ends with
+/// the storm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedStop {
+    /// When it begins. What the consumer is storing then is stored.
+    pub at_ms: u64,
+    /// How long.
+    pub for_ms: u64,
 }
 
 /// A state machine on a simulated disk.
@@ -26,6 +46,10 @@ pub struct PlannedState {
     pub write_latency_us: u64,
     /// How long it takes to make what was written durable, in microseconds.
     pub sync_latency_us: u64,
+    /// How long events wait, from the first of a batch on, for others to be stored with; no longer than the storm lasts. 0: a
+    /// batch is what is there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub commit_interval_ms: u64,
     /// Receipts are kept until their chain block is more than so many chain blocks below the finalized root; for ever if
     /// `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,18 +96,31 @@ pub enum PlannedDiskTrouble {
     /// The process dies at once and can tell nobody, not even its disk; the power is there, and nothing written is lost. If
     /// none runs, nothing happens.
     Kill,
+    /// The process is asked to end in good order, whatever it is waiting for: it shuts its bridge down, stores what that still
+    /// tells, and closes its store. If none runs, nothing happens.
+    ShutDown,
 }
 
 impl Default for PlannedConsumer {
     fn default() -> Self {
-        Self { store_ms: 0, acknowledge_every: 1, state: None }
+        Self { store_ms: 0, acknowledge_every: 1, stops: Vec::new(), state: None }
     }
 }
 
 impl PlannedConsumer {
     /// Whether it takes every event as soon as it is there. One that writes to a disk does not.
     pub fn is_prompt(&self) -> bool {
-        self.store_ms == 0 && self.state.is_none()
+        self.store_ms == 0 && self.stops.is_empty() && self.state.is_none()
+    }
+
+    /// The end of the stop in which it is at `now`, if it is in one: where several overlap, it may be in another then.
+    pub fn stopped_until(&self, now: Duration) -> Option<Duration> {
+        self.stops.iter().map(PlannedStop::times).filter(|times| times.contains(&now)).map(|times| times.end).max()
+    }
+
+    /// When the next stop begins after `now`.
+    pub fn stops_at(&self, now: Duration) -> Option<Duration> {
+        self.stops.iter().map(|stop| stop.times().start).filter(|start| *start > now).min()
     }
 
     /// Checks what the format alone cannot, but for times; `bridge` is the number of the consumer's bridge.
@@ -104,7 +141,10 @@ impl PlannedConsumer {
             | PlannedDiskTrouble::CrashInWrite(operation)
             | PlannedDiskTrouble::WriteError(operation)
             | PlannedDiskTrouble::SyncError(operation) => Some(operation),
-            PlannedDiskTrouble::Crash | PlannedDiskTrouble::FullDisk { .. } | PlannedDiskTrouble::Kill => None,
+            PlannedDiskTrouble::Crash
+            | PlannedDiskTrouble::FullDisk { .. }
+            | PlannedDiskTrouble::Kill
+            | PlannedDiskTrouble::ShutDown => None,
         };
         match state.faults.iter().position(|fault| strikes_in(fault.what) == Some(0)) {
             Some(fault) => Err(PlanError::OperationZero { bridge, fault }),
@@ -117,9 +157,25 @@ impl PlannedConsumer {
     }
 }
 
-impl PlannedState {
-    /// Longest pause before a process comes back.
-    pub fn longest_restart_ms(&self) -> u64 {
-        self.faults.iter().map(|fault| fault.restart_after_ms).max().unwrap_or(0)
+impl PlannedStop {
+    fn times(&self) -> Range<Duration> {
+        let at = Duration::from_millis(self.at_ms);
+        at..at.saturating_add(Duration::from_millis(self.for_ms))
     }
+}
+
+impl PlannedState {
+    /// Longest time from a fault that ends a process to the next process, in milliseconds. One that is asked to end takes its
+    /// time first.
+    pub fn longest_restart_ms(&self) -> u64 {
+        let longest = |fault: &PlannedDiskFault| match fault.what {
+            PlannedDiskTrouble::ShutDown => fault.restart_after_ms.saturating_add(LONGEST_SHUTDOWN_MS),
+            _ => fault.restart_after_ms,
+        };
+        self.faults.iter().map(longest).max().unwrap_or(0)
+    }
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }

@@ -18,8 +18,8 @@ use sim::{
 use state::{MachineConfig, ReceiptRetention, authorization::Unchecked};
 
 use super::{
-    Plan, PlanError, PlannedBridge, PlannedConsumer, PlannedCut, PlannedHeal, PlannedLatency, PlannedLink,
-    PlannedOutage, PlannedOutageKind, SIMULATED_NETWORK,
+    LONGEST_SHUTDOWN_MS, Plan, PlanError, PlannedBridge, PlannedConsumer, PlannedCut, PlannedHeal, PlannedLatency,
+    PlannedLink, PlannedOutage, PlannedOutageKind, SIMULATED_NETWORK,
 };
 use crate::{
     economy::{self, Economy, EconomyConfig},
@@ -53,6 +53,9 @@ impl Plan {
             bridge.consumer.check(number)?;
             let settings = Follower::new(self.bridge(number));
             settings.map_err(|error| PlanError::Bridge { bridge: number, error })?;
+        }
+        if let Some(stranger) = self.topology.strangers.iter().find(|stranger| stranger.node as usize >= nodes) {
+            return Err(PlanError::StrangerNode { node: stranger.node, nodes });
         }
         let mut ids = BTreeSet::new();
         for fault in &self.faults {
@@ -100,6 +103,7 @@ impl Plan {
         config.backoff_min = Duration::from_millis(planned.backoff_min_ms);
         config.backoff_max = Duration::from_millis(planned.backoff_max_ms);
         config.high_water_mark = planned.high_water_mark;
+        config.shutdown_timeout = Duration::from_millis(LONGEST_SHUTDOWN_MS);
         // Bridges that share a seed would return to a restarted node in step.
         config.seed = self.seed.0.wrapping_add(number as u64);
         config
@@ -205,6 +209,7 @@ fn outage(planned: &PlannedOutage) -> Outage {
         kind: match planned.kind {
             PlannedOutageKind::BodiesLag { until_ms } => OutageKind::BodiesLag { until: ms(until_ms) },
             PlannedOutageKind::Withholding { until_ms } => OutageKind::Withholding { until: ms(until_ms) },
+            PlannedOutageKind::Restart { until_ms } => OutageKind::Restart { until: ms(until_ms) },
             PlannedOutageKind::Resync { from, transition_ms } => {
                 OutageKind::Resync { from: from as usize, transition: ms(transition_ms) }
             }

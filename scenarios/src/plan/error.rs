@@ -101,6 +101,14 @@ pub enum PlanError {
         /// Number of the bridge, from 0.
         bridge: usize,
     },
+    /// A stranger that there is not.
+    #[error("a stranger is node {node}, there are {nodes} nodes")]
+    StrangerNode {
+        /// The node named.
+        node: u32,
+        /// Number of nodes.
+        nodes: usize,
+    },
     /// The file is too large.
     #[error("the plan has more than {MOST_BYTES} bytes")]
     TooLarge,

@@ -33,6 +33,7 @@ impl Plan {
         }
         self.bridges.iter().enumerate().try_for_each(|(number, bridge)| {
             check_bridge(number, bridge)?;
+            check_stops(number, bridge, latest_ms)?;
             check_disk(number, bridge, latest_ms)
         })
     }
@@ -61,6 +62,7 @@ fn check_outage(number: usize, outage: &PlannedOutage, latest_ms: u64) -> Result
     let (field, value_ms, most_ms) = match outage.kind {
         PlannedOutageKind::BodiesLag { until_ms } => ("bodies_lag.until_ms", until_ms, latest_ms),
         PlannedOutageKind::Withholding { until_ms } => ("withholding.until_ms", until_ms, latest_ms),
+        PlannedOutageKind::Restart { until_ms } => ("restart.until_ms", until_ms, latest_ms),
         PlannedOutageKind::Resync { transition_ms, .. } => ("resync.transition_ms", transition_ms, LONGEST_MS),
     };
     at_most(format!("topology.outages[{number}].kind.{field}"), value_ms, most_ms)
@@ -80,9 +82,19 @@ fn check_bridge(number: usize, bridge: &PlannedBridge) -> Result<(), PlanError> 
         .try_for_each(|(field, value_ms)| at_most(format!("bridges[{number}].{field}"), value_ms, LONGEST_MS))
 }
 
+fn check_stops(number: usize, bridge: &PlannedBridge, latest_ms: u64) -> Result<(), PlanError> {
+    for (position, stop) in bridge.consumer.stops.iter().enumerate() {
+        let path = format!("bridges[{number}].consumer.stops[{position}]");
+        at_most(format!("{path}.at_ms"), stop.at_ms, latest_ms)?;
+        at_most(format!("{path}.for_ms"), stop.for_ms, LONGEST_MS)?;
+    }
+    Ok(())
+}
+
 fn check_disk(number: usize, bridge: &PlannedBridge, latest_ms: u64) -> Result<(), PlanError> {
     let Some(state) = &bridge.consumer.state else { return Ok(()) };
     let path = format!("bridges[{number}].consumer.state");
+    at_most(format!("{path}.commit_interval_ms"), state.commit_interval_ms, LONGEST_MS)?;
     let latencies = [("write_latency_us", state.write_latency_us), ("sync_latency_us", state.sync_latency_us)];
     if let Some((field, value_us)) = latencies.into_iter().find(|(_, value_us)| *value_us > SLOWEST_DISK_US) {
         return Err(PlanError::TooSlow { field: format!("{path}.{field}"), value_us, most_us: SLOWEST_DISK_US });

@@ -16,11 +16,14 @@ use sim::{params::ParameterSet, workload::WorkloadConfig};
 use toml::Spanned;
 
 pub use self::{
-    consumer::{PlannedConsumer, PlannedDiskFault, PlannedDiskTrouble, PlannedState},
+    consumer::{LONGEST_SHUTDOWN_MS, PlannedConsumer, PlannedDiskFault, PlannedDiskTrouble, PlannedState, PlannedStop},
     error::{PlanError, PlanFileError},
     limits::{LONGEST_MS, SHORTEST_RESTART_MS, SLOWEST_DISK_US},
 };
-use crate::{economy::EconomyConfig, fault::PlannedFault};
+use crate::{
+    economy::EconomyConfig,
+    fault::{PlannedFault, PlannedStranger},
+};
 
 /// The version that this code reads and writes.
 pub const VERSION: u32 = 1;
@@ -40,6 +43,9 @@ pub struct Plan {
     pub seed: Seed,
     /// Time in which blocks are mined and faults strike.
     pub storm_ms: u64,
+    /// Whether a run must pass the gates of the scenario. A plan that was shrunk is too small for them.
+    #[serde(default = "has_gates", skip_serializing_if = "is_gated")]
+    pub gates: bool,
     /// Consensus parameters.
     pub parameters: ParameterSet,
     /// The nodes and what lies between them.
@@ -75,6 +81,9 @@ pub struct Topology {
     /// What happens to single nodes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outages: Vec<PlannedOutage>,
+    /// Nodes that are not what a bridge looks for, for the whole run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strangers: Vec<PlannedStranger>,
 }
 
 /// A time during which two groups of nodes do not hear from each other.
@@ -166,6 +175,11 @@ pub enum PlannedOutageKind {
         /// How long it is transitional if it is reset to the other's pruning point.
         transition_ms: u64,
     },
+    /// Its process ends and is started again with its data.
+    Restart {
+        /// When it is back.
+        until_ms: u64,
+    },
 }
 
 /// A bridge and its settings.
@@ -205,6 +219,14 @@ fn simulated_network() -> String {
 
 fn is_simulated_network(network: &str) -> bool {
     network == SIMULATED_NETWORK
+}
+
+fn has_gates() -> bool {
+    true
+}
+
+fn is_gated(gates: &bool) -> bool {
+    *gates
 }
 
 impl Plan {

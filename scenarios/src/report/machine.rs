@@ -1,7 +1,7 @@
 //! What a state machine and its process did in a run.
 
 use kaspa_hashes::Hash;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sim::block_store::BlockStore;
 use state::{
     Machine,
@@ -12,7 +12,7 @@ use state::{
 use crate::oracle::economy::Books;
 
 /// What a state machine and its process did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineFigures {
     /// Transactions of the final chain that were applied.
     pub applied: u64,
@@ -34,7 +34,7 @@ pub struct MachineFigures {
     /// Times that an error of the disk kept the process from storing or from opening its store.
     pub disk_errors: u64,
     /// Root of the tree over all accounts, at the end.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
     pub state_root: Hash,
 }
 
@@ -77,6 +77,11 @@ impl MachineFigures {
 
 fn as_text<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(hash)
+}
+
+fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| de::Error::custom("the hash is not 64 hex digits"))
 }
 
 /// How a transaction ends a delivery, with what hangs on it.

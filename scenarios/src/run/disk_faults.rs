@@ -81,7 +81,8 @@ impl DiskFaults {
         self.schedule.front().map(|(at, _)| *at)
     }
 
-    /// Does what is due now. The fault that ended whatever process ran, if one did: a failure of power rather than a kill.
+    /// Does what is due now. The fault that ended whatever process ran, if one did, or asks it to end: a failure of power
+    /// rather than a kill, and a kill rather than what asks.
     pub(super) fn advance(&mut self, now: Duration) -> Option<PlannedDiskFault> {
         let mut ended = None;
         while let Some((_, due)) = self.schedule.pop_front_if(|(at, _)| *at <= now) {
@@ -93,6 +94,9 @@ impl DiskFaults {
                 Due::Strike(fault) if fault.what == PlannedDiskTrouble::Kill => {
                     // What a power failure at the same instant has taken is gone: a kill brings nothing back.
                     self.disk.kill();
+                    ended = ended.filter(|by: &PlannedDiskFault| by.what == PlannedDiskTrouble::Crash).or(Some(fault));
+                }
+                Due::Strike(fault) if fault.what == PlannedDiskTrouble::ShutDown => {
                     ended.get_or_insert(fault);
                 }
                 Due::Strike(fault) => self.strike(fault),
@@ -136,7 +140,7 @@ impl DiskFaults {
 
     fn strike(&mut self, fault: PlannedDiskFault) {
         let (kind, operation) = match fault.what {
-            PlannedDiskTrouble::Crash | PlannedDiskTrouble::Kill => return,
+            PlannedDiskTrouble::Crash | PlannedDiskTrouble::Kill | PlannedDiskTrouble::ShutDown => return,
             PlannedDiskTrouble::CrashAfterSync(operation)
             | PlannedDiskTrouble::CrashInSync(operation)
             | PlannedDiskTrouble::SyncError(operation) => (Kind::Sync, operation),

@@ -6,16 +6,20 @@
 use std::task::Waker;
 
 use bridge::L1Event;
-use sim::{block_store::BlockStore, random::Streams, trace::Record, world::World};
+use sim::{block_store::BlockStore, network::Network, random::Streams, trace::Record, world::World};
 use state::{Machine, View};
 
 use super::failure::FirstFailure;
 use crate::{
-    check::{Breach, Checker, Context, Failure, Restart, Stored, all, machine},
+    check::{Breach, Checker, Context, Failure, Quiet, Restart, Stored, all, machine, twins::EndState},
     consumer::Replica,
     coverage::{Coverage, Point, Watch},
     economy,
-    oracle::{Walk, economy::Books, outcome::Rest},
+    oracle::{
+        Walk,
+        economy::Books,
+        outcome::{Followed, Rest},
+    },
     plan::{Plan, PlannedBridge},
     report::MachineFigures,
 };
@@ -130,6 +134,26 @@ impl Examiner {
         self.watch.on_restart();
     }
 
+    /// Time has passed.
+    pub(super) fn on_look(&mut self, quiet: Quiet, world: &World, first_failure: &FirstFailure) {
+        if self.has_failed {
+            return;
+        }
+        // While no process runs, nothing can be told.
+        let is_down = self.machine_figures.is_some() && !self.is_up;
+        let quiet = if is_down { Quiet { since: world.executor().now(), ..quiet } } else { quiet };
+        let sight = Sight { world, machine: None, waiting: 0 };
+        let outcome = self.ask(sight, |checker, context| checker.on_look(quiet, context));
+        self.settle(outcome, world, first_failure);
+    }
+
+    /// Where the consumer stands; where it was to arrive, and its state root, are known only when the run is over.
+    pub(super) fn end_state(&self, number: usize, network: &Network) -> EndState {
+        let sink = self.rest.as_ref().map(|rest| network.store().dag().hash(rest.sink));
+        let machine = self.machine_figures.filter(|_| self.rest.is_some());
+        EndState::new(number, &self.replica, sink, machine.map(|figures| figures.state_root))
+    }
+
     /// Something happened that no disk and no node can be blamed for.
     pub(super) fn on_wrong_store(&mut self, message: String, world: &World, first_failure: &FirstFailure) {
         if self.has_failed {
@@ -150,7 +174,9 @@ impl Examiner {
     pub(super) fn check_at_rest(&mut self, world: &World, plan: &Plan, was_disturbed: bool) -> Result<(), Failure> {
         let rest = {
             let (network, sinks) = (world.network(), world.sinks());
+            let has = Followed::of(&self.replica, network.store());
             let rest = Rest::new(plan, self.number, &network, &sinks, was_disturbed);
+            let rest = rest.with_followed(plan, self.number, &network, &sinks, has);
             // A bridge that ended keeps the chain that it had.
             if !self.replica.ended {
                 self.oracle.go_to(network.store(), rest.sink);
@@ -193,9 +219,10 @@ impl Examiner {
     /// Counts what a state machine has at the end of a run in which nothing was found.
     fn count(&mut self, machine: &Machine, plan: &Plan, store: &BlockStore) {
         let path = self.oracle.path();
-        let (Some(figures), [anchor, .., tip]) = (&mut self.machine_figures, path) else { return };
+        let (Some(figures), [genesis, .., tip]) = (&mut self.machine_figures, path) else { return };
+        let anchor = self.replica.anchor.and_then(|anchor| store.dag().id(&anchor)).unwrap_or(genesis.id);
         let opening = plan.economy.as_ref().map(|config| economy::opening(config, Streams::new(plan.seed.0)));
-        let mut books = Books::new(&opening.unwrap_or_default(), store, anchor.id);
+        let mut books = Books::new(&opening.unwrap_or_default(), store, anchor);
         if books.go_to(store, tip.id).is_err() {
             return;
         }

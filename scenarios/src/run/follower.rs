@@ -6,64 +6,98 @@ use std::{
 };
 
 use bridge::L1Bridge;
-use sim::{
-    dag::BlockId,
-    world::{
-        World,
-        host::{SimClock, SimTransport},
-    },
-};
+use sim::{dag::BlockId, world::World};
 
-use super::{EventTap, examiner::Examiner, failure::FirstFailure, plain::Consumer, process::Supervisor};
-use crate::{check::Failure, plan::Plan};
+use super::{
+    EventTap, Untouched,
+    examiner::Examiner,
+    failure::FirstFailure,
+    plain::Consumer,
+    process::Supervisor,
+    seat::{Seat, Seated, Seen, Subject},
+};
+use crate::{
+    check::{Failure, Quiet},
+    coverage::Point,
+    harness::Bridge,
+    plan::Plan,
+};
 
 /// A bridge of the run, with its consumer.
 pub(super) struct Follower {
     examiner: Rc<RefCell<Examiner>>,
+    seated: Box<dyn Seated>,
+}
+
+/// The project's own bridges, each with the consumer that the plan has behind it.
+pub(super) struct Own {
+    /// Stands between the first bridge and its consumer.
+    tap: Option<Box<dyn EventTap>>,
+}
+
+impl Own {
+    pub(super) fn new(tap: Box<dyn EventTap>) -> Self {
+        Self { tap: Some(tap) }
+    }
+}
+
+impl Subject for Own {
+    fn take(&mut self, seat: Seat) -> Box<dyn Seated> {
+        let tap = self.tap.take().unwrap_or_else(|| Box::new(Untouched));
+        if let Some(state) = &seat.planned().consumer.state {
+            let Seat { world, plan, number, examiner, first_failure } = &seat;
+            let supervisor = Supervisor::new(world, plan, *number, state, examiner, tap, first_failure);
+            seat.executor().spawn(supervisor.run());
+        } else {
+            let (bridge, driver) = <L1Bridge as Bridge>::start(seat.config(), seat.transport(), seat.clock());
+            seat.executor().spawn(driver);
+            let executor = seat.executor().clone();
+            executor.spawn(Consumer { bridge, seat, tap }.run());
+        }
+        Box::new(Seen)
+    }
 }
 
 impl Follower {
-    /// Starts bridge number `number` of the plan and its consumer.
+    /// Lets `subject` take the seat of bridge number `number` of the plan.
     pub(super) fn start(
         world: &Rc<World>,
         plan: &Rc<Plan>,
         number: usize,
-        tap: Box<dyn EventTap>,
+        subject: &mut dyn Subject,
         first_failure: &Rc<FirstFailure>,
     ) -> Self {
         let examiner = Rc::new(RefCell::new(Examiner::new(plan, number)));
-        if let Some(state) = &plan.bridges[number].consumer.state {
-            let supervisor = Supervisor::new(world, plan, number, state, &examiner, tap, first_failure);
-            world.executor().spawn(supervisor.run());
-            return Self { examiner };
-        }
-        let client = u32::try_from(number).expect("a plan has few bridges");
-        let transport = SimTransport::new(world, client);
-        let started = L1Bridge::with(plan.bridge(number), transport, SimClock::new(world.executor()));
-        let (bridge, driver) = started.expect("the plan's bridges were checked");
-        let consumer = Consumer {
-            bridge,
+        let seat = Seat {
             world: Rc::clone(world),
+            plan: Rc::clone(plan),
+            number,
             examiner: Rc::clone(&examiner),
-            tap,
             first_failure: Rc::clone(first_failure),
-            hurries_from: plan.storm(),
         };
-        world.executor().spawn(driver);
-        world.executor().spawn(consumer.run());
-        Self { examiner }
+        Self { examiner, seated: subject.take(seat) }
     }
 
-    /// Whether nothing more is to be waited for: the consumer has its node's sink, or the stream is over.
+    /// Looks at the bridge, of which nothing need be told.
+    pub(super) fn look(&self, quiet: Quiet, world: &World, first_failure: &FirstFailure) {
+        self.examiner.borrow_mut().on_look(quiet, world, first_failure);
+    }
+
+    /// A coverage point was reached that no event tells.
+    pub(super) fn hit(&self, point: Point) {
+        self.examiner.borrow_mut().hit(point);
+    }
+
+    /// Whether nothing more is to be waited for: the consumer has a sink of its nodes, or the stream is over.
     pub(super) fn is_settled(&self, world: &World) -> bool {
         let examiner = self.examiner.borrow();
         let network = world.network();
         let dag = network.store().dag();
-        let sink = network.node(examiner.bridge.nodes[0] as usize).sink();
+        let sinks = || examiner.bridge.nodes.iter().map(|node| dag.hash(network.node(*node as usize).sink()));
         // A consumer without a block is at the anchor.
         let tip = examiner.replica().tip().map_or(dag.hash(BlockId::GENESIS), |tip| tip.hash);
         let is_up = examiner.is_up || examiner.machine_figures.is_none();
-        examiner.stream_over || tip == dag.hash(sink) && is_up
+        examiner.stream_over || is_up && sinks().any(|sink| sink == tip)
     }
 
     /// Tells the process of a state machine to leave it for [`check_at_rest`](Self::check_at_rest), in the present instant.
@@ -79,7 +113,8 @@ impl Follower {
 
     /// What must hold when nothing more comes.
     pub(super) fn check_at_rest(&self, world: &World, plan: &Plan, was_disturbed: bool) -> Result<(), Failure> {
-        self.examiner.borrow_mut().check_at_rest(world, plan, was_disturbed)
+        self.examiner.borrow_mut().check_at_rest(world, plan, was_disturbed)?;
+        self.seated.check_at_rest()
     }
 
     pub(super) fn examiner(&self) -> Ref<'_, Examiner> {

@@ -7,8 +7,10 @@ mod disk_faults;
 mod examiner;
 mod failure;
 mod follower;
-mod plain;
+mod looks;
+pub(crate) mod plain;
 mod process;
+pub(crate) mod seat;
 
 use std::{cell::RefCell, rc::Rc, sync::mpsc::Sender, time::Duration};
 
@@ -23,13 +25,21 @@ use sim::{
     },
 };
 
-use self::{failure::FirstFailure, follower::Follower};
+use self::{
+    failure::FirstFailure,
+    follower::{Follower, Own},
+    looks::Looks,
+    seat::Subject,
+};
 use crate::{
-    check::{Breach, Failure, convergence},
+    check::{
+        Breach, Failure, convergence,
+        twins::{EndState, Twins},
+    },
     coverage::Coverage,
     fault::{FaultEngine, Struck},
     plan::Plan,
-    report::{Figures, MachineFigures, Verdict},
+    report::{Figures, MachineFigures, ReorgSizes, Verdict, by_kind},
 };
 
 /// How long the run goes on after every consumer has arrived.
@@ -81,6 +91,8 @@ pub struct Outcome {
     pub figures: Figures,
     /// Coverage points reached.
     pub coverage: Coverage,
+    /// Where the consumers stand, in the order of the bridges; empty if the run did not come to its end.
+    pub end_states: Vec<EndState>,
 }
 
 /// Runs `plan` to its end and sends everything that happens to `trace_to`. Must be called on a fresh thread that runs
@@ -89,8 +101,21 @@ pub struct Outcome {
 /// # Panics
 /// If the plan fails [`Plan::check`].
 pub fn run(plan: Plan, trace_to: Option<Sender<Entry>>, tap: Box<dyn EventTap>) -> Outcome {
+    run_with(plan, trace_to, own(tap))
+}
+
+/// The project's own bridges and consumers; `tap` stands between the first of each.
+pub(crate) fn own(tap: Box<dyn EventTap>) -> Box<dyn Subject> {
+    Box::new(Own::new(tap))
+}
+
+/// As [`run`], but `subject` takes the place of the plan's bridges and consumers.
+///
+/// # Panics
+/// As [`run`], and where the subject does.
+pub(crate) fn run_with(plan: Plan, trace_to: Option<Sender<Entry>>, subject: Box<dyn Subject>) -> Outcome {
     let streams = Streams::new(plan.seed.0);
-    match executor::run(&streams, |executor| simulate(executor, plan, trace_to, tap)) {
+    match executor::run(&streams, |executor| simulate(executor, plan, trace_to, subject)) {
         Ok(outcome) => outcome,
         Err(stalled) => Outcome {
             verdict: Verdict::Liveness(no_progress(&stalled)),
@@ -98,12 +123,19 @@ pub fn run(plan: Plan, trace_to: Option<Sender<Entry>>, tap: Box<dyn EventTap>) 
             simulated: stalled.at(),
             figures: Figures::default(),
             coverage: Coverage::default(),
+            end_states: Vec::new(),
         },
     }
 }
 
-async fn simulate(executor: Executor, plan: Plan, trace_to: Option<Sender<Entry>>, tap: Box<dyn EventTap>) -> Outcome {
+async fn simulate(
+    executor: Executor,
+    plan: Plan,
+    trace_to: Option<Sender<Entry>>,
+    mut subject: Box<dyn Subject>,
+) -> Outcome {
     let (engine, struck) = FaultEngine::new(plan.faults.clone(), plan.storm());
+    let engine = engine.with_strangers(plan.topology.strangers.clone());
     let world = match plan.payloads() {
         Some(payloads) => World::start_with_payloads(&executor, plan.world(trace_to), Box::new(engine), payloads),
         None => World::start(&executor, plan.world(trace_to), Box::new(engine)),
@@ -111,11 +143,17 @@ async fn simulate(executor: Executor, plan: Plan, trace_to: Option<Sender<Entry>
     let world = world.expect("the plan's network was checked");
     let plan = Rc::new(plan);
     let first_failure = Rc::new(FirstFailure::default());
-    let mut taps = vec![tap];
-    taps.resize_with(plan.bridges.len(), || Box::new(Untouched));
-    let start = |(number, tap)| Follower::start(&world, &plan, number, tap, &first_failure);
-    let followers: Vec<Follower> = taps.into_iter().enumerate().map(start).collect();
-    let ended = drive(&executor, &world, &followers, &plan, &struck, &first_failure).await;
+    let start = |number| Follower::start(&world, &plan, number, subject.as_mut(), &first_failure);
+    let followers: Vec<Follower> = (0..plan.bridges.len()).map(start).collect();
+    let looks = Looks {
+        executor: &executor,
+        world: &world,
+        followers: &followers,
+        plan: &plan,
+        struck: &struck,
+        first_failure: &first_failure,
+    };
+    let ended = drive(&looks).await;
     let (figures, coverage) = (figures(&world, &followers, &plan, &struck), coverage(&followers));
     let verdict = match (ended, plan.scenario()) {
         (Err(failure), _) => match failure.breach {
@@ -128,19 +166,15 @@ async fn simulate(executor: Executor, plan: Plan, trace_to: Option<Sender<Entry>
         },
         (Ok(()), Err(_)) => Verdict::Pass,
     };
-    Outcome { verdict, hash: world.trace_hash(), simulated: executor.now(), figures, coverage }
+    let end_states = looks::end_states(&followers, &world);
+    Outcome { verdict, hash: world.trace_hash(), simulated: executor.now(), figures, coverage, end_states }
 }
 
 /// Waits for the storm, for rest, and for the bridges; tells what failed first.
-async fn drive(
-    executor: &Executor,
-    world: &World,
-    followers: &[Follower],
-    plan: &Plan,
-    struck: &RefCell<Vec<Struck>>,
-    first_failure: &FirstFailure,
-) -> Result<(), Failure> {
-    first_failure.or_at(executor, plan.storm()).await?;
+async fn drive(looks: &Looks<'_>) -> Result<(), Failure> {
+    let Looks { executor, world, followers, plan, struck, first_failure } = *looks;
+    let mut twins = Twins::default();
+    looks.until_rest(&mut twins).await?;
     loop {
         let next_event_at = world.network().next_event_at();
         match next_event_at {
@@ -165,7 +199,8 @@ async fn drive(
     followers.iter().enumerate().try_for_each(|(number, follower)| {
         let was_disturbed = struck.borrow().iter().any(|fault| fault.bridge as usize == number);
         follower.check_at_rest(world, plan, was_disturbed)
-    })
+    })?;
+    looks.at_rest(&mut twins)
 }
 
 fn figures(world: &World, followers: &[Follower], plan: &Plan, struck: &RefCell<Vec<Struck>>) -> Figures {
@@ -173,6 +208,9 @@ fn figures(world: &World, followers: &[Follower], plan: &Plan, struck: &RefCell<
     let lost_replies = struck.iter().filter(|fault| fault.bridge == 0 && fault.loses_reply).count() as u64;
     let first = followers[0].examiner();
     let replica = first.replica();
+    let now = world.executor().now();
+    let kind_of = |struck: &Struck| plan.faults.iter().find(|fault| fault.id == struck.id).map(|fault| &fault.what);
+    let outages = plan.topology.outages.iter().filter(|outage| Duration::from_millis(outage.at_ms) <= now);
     Figures {
         // Genesis was not mined in this run.
         blocks: world.network().store().block_count() as u64 - 1,
@@ -181,10 +219,14 @@ fn figures(world: &World, followers: &[Follower], plan: &Plan, struck: &RefCell<
         events: replica.events,
         reorgs: replica.reorgs,
         max_reorg_depth: replica.max_reorg_depth,
+        reorg_sizes: ReorgSizes::of(&replica.reorg_sizes, plan.parameters.finality_depth),
         disconnects: replica.disconnects,
         // A session that dies before the node told who it is ends without a disconnect.
         disconnects_in_flight: lost_replies.min(replica.disconnects),
         faults: struck.len() as u64,
+        faults_by_kind: by_kind(struck.iter().filter_map(kind_of)),
+        cuts: plan.topology.cuts.iter().filter(|cut| Duration::from_millis(cut.at_ms) <= now).count() as u64,
+        outages_by_kind: by_kind(outages.map(|outage| outage.kind)),
         finalized: replica.finalized.map_or(0, |block| block.index),
         chain_requests: world.counters(0).chain_requests,
         finality_conflicts: first.rest().map_or(0, |rest| rest.finality_conflicts),

@@ -1,26 +1,15 @@
 //! A consumer that only looks at events: takes them, stores them in its own time, acknowledges.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::time::Duration;
 
-use bridge::{L1Bridge, L1Event};
-use sim::{trace::Record, world::World};
+use super::{EventTap, seat::Seat};
+use crate::{harness::Bridge, plan::PlannedConsumer};
 
-use super::{
-    EventTap,
-    examiner::{Examiner, Sight},
-    failure::FirstFailure,
-};
-use crate::event_text;
-
-/// Takes events, stores them in its own time, acknowledges.
-pub(super) struct Consumer {
-    pub(super) bridge: L1Bridge,
-    pub(super) world: Rc<World>,
-    pub(super) examiner: Rc<RefCell<Examiner>>,
-    pub(super) tap: Box<dyn EventTap>,
-    pub(super) first_failure: Rc<FirstFailure>,
-    /// The end of the storm: from then on storing takes no time.
-    pub(super) hurries_from: Duration,
+/// Takes events from any bridge, stores them in its own time, acknowledges.
+pub(crate) struct Consumer<B> {
+    pub(crate) bridge: B,
+    pub(crate) seat: Seat,
+    pub(crate) tap: Box<dyn EventTap>,
 }
 
 /// Stored and not acknowledged yet.
@@ -33,14 +22,10 @@ struct Batch {
     taken: Option<u64>,
 }
 
-impl Consumer {
+impl<B: Bridge> Consumer<B> {
     /// Until the stream is over.
-    pub(super) async fn run(mut self) {
-        let (number, consumer) = {
-            let examiner = self.examiner.borrow();
-            (examiner.number, examiner.bridge.consumer.clone())
-        };
-        let client = u32::try_from(number).unwrap_or(u32::MAX);
+    pub(crate) async fn run(mut self) {
+        let planned = self.seat.planned().consumer.clone();
         let mut batch = Batch::default();
         loop {
             let event = match self.bridge.try_next() {
@@ -53,42 +38,50 @@ impl Consumer {
                     }
                 }
             };
-            self.world.record(Record::BridgeEvent { client, text: event_text::line(&event) });
+            sit_out_stops(&self.seat, &planned).await;
+            self.seat.told(&event);
             let emitted = event.sequence();
             for event in self.tap.pass(event) {
                 batch.taken = event.sequence().or(batch.taken);
-                self.take_in(&event);
+                self.seat.taken_in(&event, self.bridge.waiting());
             }
             if let Some(emitted) = emitted {
                 (batch.events, batch.emitted) = (batch.events + 1, emitted);
-                let executor = self.world.executor();
-                if !consumer.is_prompt() && executor.now() < self.hurries_from {
-                    let stored_at = executor.now().saturating_add(Duration::from_millis(consumer.store_ms));
-                    executor.sleep_until(stored_at.min(self.hurries_from)).await;
-                }
-                if batch.events >= consumer.acknowledge_every {
+                take_time_to_store(&self.seat, &planned).await;
+                if batch.events >= planned.acknowledge_every {
                     self.acknowledge(std::mem::take(&mut batch));
                 }
             }
         }
-        self.examiner.borrow_mut().stream_over = true;
+        self.seat.stream_is_over();
     }
 
-    fn take_in(&self, event: &L1Event) {
-        self.examiner.borrow_mut().on_event(event, self.sight(), &self.first_failure);
-    }
-
-    fn acknowledge(&self, batch: Batch) {
+    fn acknowledge(&mut self, batch: Batch) {
         if batch.events == 0 {
             return;
         }
         if let Some(taken) = batch.taken {
-            self.examiner.borrow_mut().on_acknowledged(taken, self.sight(), &self.first_failure);
+            self.seat.acknowledged(taken, self.bridge.waiting());
         }
-        self.bridge.ack(batch.emitted).expect("the event was just delivered");
+        self.bridge.acknowledge(batch.emitted);
     }
+}
 
-    fn sight(&self) -> Sight<'_> {
-        Sight { world: &self.world, machine: None, waiting: self.bridge.waiting() }
+/// Waits while the plan has the consumer take nothing. A stop ends with the storm.
+pub(crate) async fn sit_out_stops(seat: &Seat, planned: &PlannedConsumer) {
+    let (executor, storm) = (seat.executor(), seat.plan().storm());
+    while executor.now() < storm
+        && let Some(end) = planned.stopped_until(executor.now())
+    {
+        executor.sleep_until(end.min(storm)).await;
+    }
+}
+
+/// Waits as long as the consumer takes to store one numbered event. From the end of the storm on storing takes no time.
+pub(crate) async fn take_time_to_store(seat: &Seat, planned: &PlannedConsumer) {
+    let (executor, storm) = (seat.executor(), seat.plan().storm());
+    if planned.store_ms != 0 && executor.now() < storm {
+        let stored_at = executor.now().saturating_add(Duration::from_millis(planned.store_ms));
+        executor.sleep_until(stored_at.min(storm)).await;
     }
 }

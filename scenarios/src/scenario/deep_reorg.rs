@@ -98,6 +98,7 @@ pub(super) fn topology(request: &Request, storm_ms: u64) -> Topology {
         cuts: vec![cut],
         links: Vec::new(),
         outages: Vec::new(),
+        strangers: Vec::new(),
     }
 }
 

@@ -79,10 +79,14 @@ pub(super) fn disconnects(streams: &Streams, storm_ms: u64) -> Vec<PlannedFault>
     faults
 }
 
+/// Kinds of faults that the scenarios with a mixture of faults draw from; those that came later are for `swarm` alone, so that
+/// a seed of the others stays the plan that it was.
+const OLDEST_KINDS: usize = 21;
+
 /// Swarm: half of the kinds exist in a run at all, each of these strikes up to four times.
 pub(super) fn faults(streams: &Streams, storm_ms: u64) -> Vec<PlannedFault> {
     let mut faults = Vec::new();
-    for kind in 0..Fault::KINDS {
+    for kind in 0..OLDEST_KINDS.min(Fault::KINDS) {
         let mut stream = streams.stream("fault kind", kind as u64);
         let strikes = if stream.chance(1, 2) { 1 + stream.below(4) } else { 0 };
         for strike in 0..strikes {
@@ -149,7 +153,10 @@ pub(super) fn consumer(bridge: &mut PlannedBridge, streams: &Streams) {
     let mut stream = streams.stream("consumer", 0);
     if stream.chance(1, 4) {
         bridge.high_water_mark = 4 + stream.below(61);
-        bridge.consumer =
-            PlannedConsumer { store_ms: 50 + stream.below(950), acknowledge_every: 1 + stream.below(8), state: None };
+        bridge.consumer = PlannedConsumer {
+            store_ms: 50 + stream.below(950),
+            acknowledge_every: 1 + stream.below(8),
+            ..PlannedConsumer::default()
+        };
     }
 }

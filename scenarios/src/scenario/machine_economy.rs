@@ -55,6 +55,7 @@ pub(super) fn expand(plan: &mut Plan, streams: &Streams) {
     let state = PlannedState {
         write_latency_us: from(WRITE_LATENCY_US, &mut stream),
         sync_latency_us: from(SYNC_LATENCY_US, &mut stream),
+        commit_interval_ms: 0,
         receipts_below_root: stream.chance(1, 2).then(|| stream.below(MOST_BLOCKS_WITH_RECEIPTS)),
         faults: disk_faults(streams, plan),
     };

@@ -4,10 +4,11 @@ mod deep_reorg;
 mod draw;
 mod machine_economy;
 mod request;
+mod swarm;
 
 use sim::{params::ParameterSet, random::Streams, workload::WorkloadConfig};
 
-pub use self::request::{DEFAULT_SECONDS, Request, RequestError};
+pub use self::request::{DEFAULT_SECONDS, Profile, Request, RequestError};
 use crate::{
     plan::{self, Plan, PlannedBridge, Seed, Topology},
     report::Figures,
@@ -46,12 +47,22 @@ pub enum Scenario {
     Reorg,
     /// Nothing goes wrong.
     Steady,
+    /// Whatever can go wrong, in any mixture: the seed draws every option, also which kinds of trouble exist at all.
+    Swarm,
 }
 
 impl Scenario {
     /// All of them, in the order in which they are run.
-    pub const ALL: [Self; 7] =
-        [Self::Steady, Self::Disconnect, Self::Reorg, Self::DeepReorg, Self::Faults, Self::Fatal, Self::MachineEconomy];
+    pub const ALL: [Self; 8] = [
+        Self::Steady,
+        Self::Disconnect,
+        Self::Reorg,
+        Self::DeepReorg,
+        Self::Faults,
+        Self::Fatal,
+        Self::MachineEconomy,
+        Self::Swarm,
+    ];
 
     /// Name on the command line.
     pub fn name(self) -> &'static str {
@@ -63,6 +74,7 @@ impl Scenario {
             Self::MachineEconomy => "machine-economy",
             Self::Reorg => "reorg",
             Self::Steady => "steady",
+            Self::Swarm => "swarm",
         }
     }
 
@@ -78,6 +90,7 @@ impl Scenario {
             }
             Self::Reorg => "the followed node is cut off with the smaller part of the miners, then joined again",
             Self::Steady => "nothing goes wrong",
+            Self::Swarm => "whatever can go wrong, in any mixture: the seed draws every option",
         }
     }
 
@@ -108,6 +121,7 @@ impl Scenario {
             scenario: self.name().to_owned(),
             seed: Seed(*seed),
             storm_ms,
+            gates: true,
             parameters: ParameterSet::clone(parameters),
             topology: Topology {
                 hash_shares: vec![1; NODES],
@@ -116,6 +130,7 @@ impl Scenario {
                 cuts: Vec::new(),
                 links: Vec::new(),
                 outages: Vec::new(),
+                strangers: Vec::new(),
             },
             workload: WorkloadConfig::mixed(TRANSACTIONS_PER_THOUSAND_BLOCKS, 1),
             bridges: vec![PlannedBridge::to_node(FOLLOWED_NODE)],
@@ -133,6 +148,7 @@ impl Scenario {
             Self::MachineEconomy => machine_economy::expand(&mut plan, &streams),
             Self::Reorg => plan.topology.cuts = draw::cuts(&streams, storm_ms, parameters),
             Self::Steady => {}
+            Self::Swarm => swarm::expand(&mut plan, &streams, request),
         }
         Ok(plan)
     }
@@ -144,6 +160,9 @@ impl Scenario {
 
     /// The gates that a run of `plan` did not pass: without them a green run would mean nothing.
     pub fn missed_gates(self, plan: &Plan, figures: &Figures) -> Vec<String> {
+        if !plan.gates {
+            return Vec::new();
+        }
         let mut missed = Vec::new();
         let mut gate = |name: &str, reached: u64, least: u64| {
             if reached < least {
@@ -166,6 +185,7 @@ impl Scenario {
                 gate("chain blocks", figures.chain_blocks, 100);
                 gate("finalized blocks", figures.finalized, 1);
             }
+            Self::Swarm => missed = swarm::missed_gates(plan, figures),
         }
         missed
     }

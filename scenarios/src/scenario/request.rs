@@ -35,12 +35,26 @@ pub struct Request {
     pub parameters: Arc<ParameterSet>,
     /// Chain blocks that the reorg of `deep-reorg` is to remove.
     pub depth: Option<u64>,
+    /// What `swarm` leaves to the seed.
+    pub profile: Profile,
+}
+
+/// How much of a plan the scenario `swarm` draws, and so what a measured speed means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// Everything.
+    #[default]
+    Any,
+    /// All but the size: eight miners, one bridge, a state machine with at most 1,000 accounts, a transaction in each block.
+    Default,
+    /// The same with ten transactions in each block.
+    Loaded,
 }
 
 impl Request {
     /// The seed under the set `storm`, with nothing else asked for.
     pub fn new(seed: u64) -> Self {
-        Self { seed, seconds: None, parameters: Arc::new(ParameterSet::storm()), depth: None }
+        Self { seed, seconds: None, parameters: Arc::new(ParameterSet::storm()), depth: None, profile: Profile::Any }
     }
 }
 
@@ -120,7 +134,9 @@ impl Scenario {
             return Err(RequestError::DepthElsewhere { scenario });
         }
         let finality_depth = request.parameters.finality_depth;
-        if matches!(self, Self::Fatal | Self::MachineEconomy | Self::Reorg) && finality_depth < LEAST_FINALITY_DEPTH {
+        if matches!(self, Self::Fatal | Self::MachineEconomy | Self::Reorg | Self::Swarm)
+            && finality_depth < LEAST_FINALITY_DEPTH
+        {
             return Err(RequestError::ShallowFinality { scenario, set: set(), value: finality_depth });
         }
         match (request.seconds, self.useful_seconds(request), self.shortest_seconds(request)) {
@@ -154,7 +170,7 @@ impl Scenario {
         let finality_depth = request.parameters.finality_depth;
         let blocks = match self {
             Self::DeepReorg => deep_reorg::least_blocks(request),
-            Self::Disconnect | Self::Faults | Self::Reorg => DEFAULT_BLOCKS,
+            Self::Disconnect | Self::Faults | Self::Reorg | Self::Swarm => DEFAULT_BLOCKS,
             // The followed node has a third of the blocks, finds up to 1.3 finality depths of them before it is wiped.
             Self::Fatal => finality_depth.saturating_mul(6),
             // Some blocks are red.

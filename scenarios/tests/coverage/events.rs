@@ -45,7 +45,8 @@ fn reached(told: Vec<Told>) -> Vec<Point> {
             Waiting(waiting) => scene.waiting = waiting,
         }
     }
-    scene.reached()
+    // How deep reorgs are is looked at elsewhere.
+    scene.reached().into_iter().filter(|point| !crate::DEPTHS.contains(point)).collect()
 }
 
 /// Blocks of names 1, 2, ... with these blue scores.
@@ -100,6 +101,10 @@ fn late() -> DisconnectReason {
     DisconnectReason::RequestTimeout { operation: Operation::GetServerInfo, after: Duration::ZERO }
 }
 
+fn catching_up() -> Told {
+    Event(L1Event::CatchingUp { tip_blue_score: 1, sink_blue_score: 2 })
+}
+
 fn session_cases() -> Vec<(Vec<Told>, Vec<Point>)> {
     let ended = || disconnected(DisconnectReason::ClosedByNode);
     let muted = vec![Point::DiesBeforeChain];
@@ -113,6 +118,7 @@ fn session_cases() -> Vec<(Vec<Told>, Vec<Point>)> {
         (vec![connected(), Add(1, 1), ended()], vec![]),
         (vec![AddAll(0..3), connected(), Remove(1), ended()], vec![Point::ReorgAfterReconnect]),
         (vec![disconnected(late())], vec![Point::RequestTimeout]),
+        (vec![catching_up()], vec![Point::CatchesUp]),
         (vec![disconnected(DisconnectReason::Silence { after: Duration::ZERO })], vec![]),
     ]
 }
@@ -157,7 +163,7 @@ fn verdict_cases() -> Vec<(Vec<Told>, Vec<Point>)> {
         (refused.clone(), Some(Point::RequestRefused)),
         (RejectReason::TipRefused { tip: hash, error: RemoteError::HeaderUnknown }, None),
         (RejectReason::Resetting, Some(Point::NodeResetting)),
-        (RejectReason::Lagging { sink: hash }, None),
+        (RejectReason::Lagging { sink: hash }, Some(Point::NodeLags)),
         // A rejection alone is no end.
         (left.clone(), None),
         (elsewhere.clone(), None),

@@ -1,6 +1,7 @@
 //! Every coverage point: what reaches it, and what only looks so. That a sweep reaches all of them is in `storms.rs`.
 
 mod events;
+mod nodes;
 mod pages;
 mod scene;
 mod spends;
@@ -43,12 +44,39 @@ const IN_PROCESSES: [Point; 12] = [
     Point::DropsReceipts,
 ];
 
+/// What concerns several bridges; reached by `storms.rs`.
+const IN_RUNS: [Point; 1] = [Point::BridgesPart];
+
+/// How deep reorgs are, told besides whatever else they are.
+const DEPTHS: [Point; 8] = [
+    Point::ReorgDepth1,
+    Point::ReorgDepth2,
+    Point::ReorgDepth4,
+    Point::ReorgDepth8,
+    Point::ReorgDepth16,
+    Point::ReorgDepth32,
+    Point::ReorgQuarterFinality,
+    Point::ReorgHalfFinality,
+];
+
+/// What is true of a node when a session with it begins, or while it is followed.
+const IN_NODES: [Point; 7] = [
+    Point::SwitchesNode,
+    Point::ReturnsToPreferred,
+    Point::MeetsNodeBehind,
+    Point::MeetsNodeAhead,
+    Point::MeetsNodeElsewhere,
+    Point::MeetsNodeSyncing,
+    Point::PrunedWhileFollowed,
+];
+
 #[test]
 fn given_all_points_when_looked_for_in_these_tests_then_each_is_reached_here() {
     let here: BTreeSet<Point> =
         events::cases().into_iter().flat_map(|(_, expected)| expected).chain(IN_REAL_BLOCKS).collect();
-    let here = here.into_iter().chain(IN_PROCESSES).chain([Point::ReorgAcrossRestart]);
-    assert_eq!(Vec::from_iter(here), Point::ALL);
+    let elsewhere = IN_PROCESSES.into_iter().chain(DEPTHS).chain(IN_NODES).chain(IN_RUNS);
+    let all: BTreeSet<Point> = here.into_iter().chain(elsewhere).chain([Point::ReorgAcrossRestart]).collect();
+    assert_eq!(Vec::from_iter(all), Point::ALL);
 }
 
 #[test]
@@ -98,10 +126,11 @@ fn given_two_runs_when_added_then_counts_add_up_and_only_what_neither_reached_is
 }
 
 #[test]
-fn given_the_list_of_points_when_read_then_names_are_words_with_hyphens_and_no_two_are_the_same() {
+fn given_the_list_of_points_when_read_then_names_are_words_and_numbers_with_hyphens_and_no_two_are_the_same() {
     let names: BTreeSet<&str> = Point::ALL.iter().map(|point| point.name()).collect();
     assert_eq!(names.len(), Point::ALL.len());
-    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     assert!(names.iter().all(|name| name.split('-').all(is_part)), "{names:?}");
     assert!(Point::ALL.iter().all(|point| !point.meaning().is_empty()));
 }

@@ -44,7 +44,7 @@ fn given_a_sink_more_than_a_page_above_the_fork_when_the_reorg_comes_then_severa
     let mut scene = halves.scene_after(height + 1);
     scene.answer(3, halves.network.node(3).sink());
     scene.remove(1);
-    assert_eq!(scene.reached(), [Point::SeveralPages]);
+    assert_eq!(scene.reached(), [Point::SeveralPages, Point::ReorgDepth1]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use crate::{
     error::PlantedError,
+    handling,
     hunt::PANIC,
     patch::{EditForm, Patch, Source},
 };
@@ -26,6 +27,8 @@ pub struct Bug {
     pub patch: Patch,
     /// The real bug that it mirrors.
     pub really_happened: String,
+    /// The class of bugs that it is one of, such as `B1`: those of the stories (`bridge/tests/bug_classes`). Some are of none.
+    pub class: Option<String>,
     /// Properties that may find it.
     pub found_by: Vec<String>,
     /// The scenario to hunt it with; all if there is none.
@@ -40,6 +43,10 @@ pub fn parse(path: &Path, text: &str) -> Result<Bug, PlantedError> {
     let source = Source { path, text };
     let form: Form = source.form()?;
     let patch = source.patch(&form.name, form.meaning, form.edits)?;
+    if let Some(class) = form.class.as_ref().filter(|class| !handling::is_class(class.get_ref())) {
+        let message = format!("'{}' is no class: a capital letter and a number", class.get_ref());
+        return Err(source.wrong(class.span().start, message));
+    }
     if form.found_by.get_ref().is_empty() {
         return Err(source.wrong(form.found_by.span().start, "no property may find it".to_owned()));
     }
@@ -53,6 +60,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Bug, PlantedError> {
     Ok(Bug {
         patch,
         really_happened: form.really_happened,
+        class: form.class.map(Spanned::into_inner),
         found_by: form.found_by.into_inner().into_iter().map(Spanned::into_inner).collect(),
         scenario: form.scenario.map(Spanned::into_inner),
     })
@@ -63,6 +71,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Bug, PlantedError> {
 #[serde(deny_unknown_fields)]
 struct Form {
     name: Spanned<String>,
+    class: Option<Spanned<String>>,
     meaning: String,
     really_happened: String,
     found_by: Spanned<Vec<Spanned<String>>>,
@@ -95,6 +104,7 @@ mod tests {
     use super::*;
 
     const GOOD: &str = r#"name = "odd"
+class = "B12"
 meaning = "It is odd."
 really_happened = "project #1"
 found_by = ["path"]
@@ -121,30 +131,33 @@ replace = 'if crate::planted::is("odd") { b } else { a }'
     fn given_a_bug_file_when_read_then_everything_in_it_is_there() {
         let bug = parse(Path::new("bugs/odd.toml"), GOOD).expect("the file is good");
         assert_eq!((bug.patch.name.as_str(), bug.scenario.as_deref()), ("odd", Some("steady")));
-        assert_eq!((bug.patch.edits.len(), bug.patch.edits[0].line, bug.patch.edits[0].find.as_str()), (1, 9, "a"));
-        assert_eq!(bug.found_by, ["path"]);
+        assert_eq!((bug.patch.edits.len(), bug.patch.edits[0].line, bug.patch.edits[0].find.as_str()), (1, 10, "a"));
+        assert_eq!((bug.class.as_deref(), bug.found_by.as_slice()), (Some("B12"), &["path".to_owned()][..]));
+        let without = GOOD.replacen("class = \"B12\"\n", "", 1);
+        assert_eq!(parse(Path::new("bugs/odd.toml"), &without).expect("it is of no class").class, None);
     }
 
     #[test]
     fn given_an_unknown_field_when_read_then_it_is_named_with_its_line() {
         let (line, message) = refused("scenario = ", "scenery = ");
-        assert!(line == 5 && message.contains("scenery"), "{line}: {message}");
+        assert!(line == 6 && message.contains("scenery"), "{line}: {message}");
         let (line, message) = refused("find = ", "seek = 1\nfind = ");
-        assert!(line == 9 && message.contains("seek"), "{line}: {message}");
+        assert!(line == 10 && message.contains("seek"), "{line}: {message}");
     }
 
     #[test]
     fn given_a_file_that_makes_no_sense_when_read_then_refused_with_its_line() {
         for (from, to, line) in [
             ("name = \"odd\"", "name = \"even\"", 1),
-            ("found_by = [\"path\"]", "found_by = []", 4),
-            ("found_by = [\"path\"]", "found_by = [\"path\",\n\"pth\"]", 5),
-            ("\"steady\"", "\"stormy\"", 5),
-            ("bridge/src/chain.rs", "sim/src/lib.rs", 8),
-            ("bridge/src/chain.rs", "bridge/src/../Cargo.toml", 8),
-            ("bridge/src/chain.rs", "bridge/src/../../sim/src/lib.rs", 8),
-            ("find = \"a\"", "find = \"\"", 9),
-            ("is(\"odd\")", "is(\"even\")", 10),
+            ("\"B12\"", "\"12\"", 2),
+            ("found_by = [\"path\"]", "found_by = []", 5),
+            ("found_by = [\"path\"]", "found_by = [\"path\",\n\"pth\"]", 6),
+            ("\"steady\"", "\"stormy\"", 6),
+            ("bridge/src/chain.rs", "sim/src/lib.rs", 9),
+            ("bridge/src/chain.rs", "bridge/src/../Cargo.toml", 9),
+            ("bridge/src/chain.rs", "bridge/src/../../sim/src/lib.rs", 9),
+            ("find = \"a\"", "find = \"\"", 10),
+            ("is(\"odd\")", "is(\"even\")", 11),
             ("if crate::planted::is(\"odd\") { b } else { a }", "b", 1),
             ("meaning = \"It is odd.\"\n", "", 1),
         ] {

@@ -56,7 +56,8 @@ struct Form {
     edits: Vec<EditForm>,
 }
 
-fn is_class(class: &str) -> bool {
+/// Whether this can be the name of a class: a capital letter and a number.
+pub fn is_class(class: &str) -> bool {
     class.split_at_checked(1).is_some_and(|(letter, number)| {
         letter.bytes().all(|byte| byte.is_ascii_uppercase()) && number.parse::<u8>().is_ok_and(|number| number > 0)
     })

@@ -15,7 +15,7 @@ use std::{
 
 use scenarios::{
     runner,
-    scenario::{DEFAULT_SECONDS, Scenario},
+    scenario::{Request, Scenario},
 };
 use serde::Deserialize;
 
@@ -276,7 +276,11 @@ fn difference(copy: &Run) -> Option<String> {
     let Some(scenario) = Scenario::by_name(&copy.scenario) else {
         return Some("the original has no such scenario".to_owned());
     };
-    let original = runner::run_plan(&scenario.plan(copy.seed, DEFAULT_SECONDS), false);
+    let plan = match scenario.expand(&Request::new(copy.seed)) {
+        Ok(plan) => plan,
+        Err(error) => return Some(format!("the original has no such plan: {error}")),
+    };
+    let original = runner::run_plan(&plan, false);
     let hash = original.hash.to_string();
     (hash != copy.hash).then(|| {
         format!("its hash is {}, the original's {hash}; was a source changed after this program was built?", copy.hash)

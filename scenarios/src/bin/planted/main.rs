@@ -71,6 +71,16 @@ struct Arguments {
     /// Print one JSON object a line for each bug or handling.
     #[arg(long)]
     json: bool,
+    /// Print the hunts as a table in Markdown.
+    #[arg(long, conflicts_with_all = ["handling", "json", "list"])]
+    markdown: bool,
+}
+
+impl Arguments {
+    /// Whether standard output is for people who watch.
+    fn tells(&self) -> bool {
+        !self.json && !self.markdown
+    }
 }
 
 const AFTER_HELP: &str = "\
@@ -78,6 +88,7 @@ Examples:
   cargo run --release -p scenarios --bin planted              plant, build, and hunt every bug
   cargo run --release -p scenarios --bin planted -- --list    what the bugs are, and which property finds each
   cargo run --release -p scenarios --bin planted -- --bug waits-for-ever --budget-seconds 10
+  cargo run --release -p scenarios --bin planted -- --markdown          the table of hunts, for a page
   cargo run --release -p scenarios --bin planted -- --handling          remove every handling, and run its story
 
 A bug is found when a run breaks one of the properties that its file names. Another property does not count: a bug that
@@ -117,7 +128,7 @@ fn run_hunts(arguments: &Arguments, root: &Path) -> Result<u8, PlantedError> {
     let _lock = lock(&place)?;
     let copy = place.join("workspace");
     workspace::copy(Purpose::Storm, root, &copy, planted)?;
-    if !arguments.json {
+    if arguments.tells() {
         tell_planted(&report::count(bugs.len() as u64, "bug"), &copy);
     }
     let hunter = Hunter {
@@ -127,10 +138,10 @@ fn run_hunts(arguments: &Arguments, root: &Path) -> Result<u8, PlantedError> {
         longest_run: Duration::from_secs(arguments.hang_seconds),
     };
     let runs = hunter.control()?;
-    if !arguments.json {
+    if arguments.tells() {
         output::line(Tone::Good, "Control", &format!("{runs} runs without a bug pass and do what the original does"));
     }
-    hunt_all(&hunter, &wanted, arguments.json)
+    hunt_all(&hunter, &wanted, arguments)
 }
 
 fn run_trials(arguments: &Arguments, root: &Path) -> Result<u8, PlantedError> {
@@ -164,21 +175,26 @@ fn tell_planted(what: &str, copy: &Path) {
     output::line(Tone::Good, "Planted", &format!("{what} in {}", copy.display()));
 }
 
-fn hunt_all(hunter: &Hunter, bugs: &[&Bug], json: bool) -> Result<u8, PlantedError> {
+fn hunt_all(hunter: &Hunter, bugs: &[&Bug], arguments: &Arguments) -> Result<u8, PlantedError> {
+    if arguments.markdown {
+        output::plain(report::markdown_head());
+    }
     let name_width = name_width(bugs.iter().map(|bug| &bug.patch));
     let mut summary = report::Summary::start();
     for bug in bugs {
         let progress = Progress::start(&bug.patch.name);
         let hunt = hunter.hunt(bug, |hunt| progress.show(hunt))?;
         progress.end();
-        if json {
+        if arguments.json {
             output::plain(&report::json(bug, &hunt));
+        } else if arguments.markdown {
+            output::plain(&report::markdown_row(bug, &hunt));
         } else {
             report::print(bug, &hunt, name_width);
         }
         summary.add(&hunt);
     }
-    if !json {
+    if arguments.tells() {
         summary.print();
     }
     Ok(if summary.all_found() { 0 } else { MISSED })

@@ -19,6 +19,9 @@ pub fn list(bugs: &[Bug]) {
     for bug in bugs {
         output::plain(&bug.patch.name);
         output::plain(&format!("    {}", bug.patch.meaning));
+        if let Some(class) = &bug.class {
+            output::plain(&format!("    class {class}"));
+        }
         output::plain(&format!("    really happened: {}", bug.really_happened));
         let scenario = bug.scenario.as_deref().unwrap_or("all scenarios");
         output::plain(&format!("    found by {} in {scenario}", bug.found_by.join(", ")));
@@ -35,8 +38,9 @@ pub fn print(bug: &Bug, hunt: &Hunt, name_width: usize) {
         Outcome::Missed => (Tone::Bad, "MISSED", "no property broke".to_owned()),
     };
     let plural = if hunt.runs == 1 { ' ' } else { 's' };
-    let text =
-        format!("[{:>7.3}s] {:name_width$} {:>5} run{plural}  {end}", hunt.cpu_seconds, bug.patch.name, hunt.runs);
+    let class = bug.class.as_deref().unwrap_or("");
+    let (seconds, name, runs) = (hunt.cpu_seconds, &bug.patch.name, hunt.runs);
+    let text = format!("[{seconds:>7.3}s] {class:3} {name:name_width$} {runs:>5} run{plural}  {end}");
     output::line(tone, verb, &text);
     match &hunt.outcome {
         Outcome::Found(_) => {}
@@ -55,6 +59,25 @@ fn expected(bug: &Bug) -> String {
     format!("{} should find it", bug.found_by.join(" or "))
 }
 
+/// The head of the table that `--markdown` prints.
+pub fn markdown_head() -> &'static str {
+    "| planted bug | class | found by | scenario | seed | runs | CPU s |\n|---|---|---|---|--:|--:|--:|"
+}
+
+/// The row of a bug in that table.
+pub fn markdown_row(bug: &Bug, hunt: &Hunt) -> String {
+    let (name, class) = (&bug.patch.name, bug.class.as_deref().unwrap_or(""));
+    let (runs, seconds) = (hunt.runs, hunt.cpu_seconds);
+    match &hunt.outcome {
+        Outcome::Found(Finding { scenario, seed, property, .. }) => {
+            format!("| `{name}` | {class} | `{property}` | {scenario} | {seed} | {runs} | {seconds:.2} |")
+        }
+        Outcome::Died(_) | Outcome::FoundByAnother(_) | Outcome::Hung | Outcome::Missed => {
+            format!("| `{name}` | {class} | **not found** | | | {runs} | {seconds:.2} |")
+        }
+    }
+}
+
 /// A number with its noun.
 pub fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
@@ -64,6 +87,8 @@ pub fn count(number: u64, noun: &str) -> String {
 #[derive(Serialize)]
 struct JsonLine<'a> {
     bug: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'a str>,
     meaning: &'a str,
     really_happened: &'a str,
     found_by: &'a [String],
@@ -91,6 +116,7 @@ pub fn json(bug: &Bug, hunt: &Hunt) -> String {
     };
     let line = JsonLine {
         bug: &bug.patch.name,
+        class: bug.class.as_deref(),
         meaning: &bug.patch.meaning,
         really_happened: &bug.really_happened,
         found_by: &bug.found_by,
@@ -180,5 +206,31 @@ impl Summary {
             self.longest_cpu_seconds,
         );
         output::line(tone, "Summary", &text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::patch::Patch;
+
+    #[test]
+    fn given_hunts_when_told_as_markdown_then_each_is_a_row_of_the_table() {
+        let name = "odd".to_owned();
+        let patch = Patch { path: PathBuf::new(), name, meaning: String::new(), edits: Vec::new() };
+        let found_by = vec!["path".to_owned()];
+        let mut bug =
+            Bug { patch, really_happened: String::new(), class: Some("B1".to_owned()), found_by, scenario: None };
+        let property = "path".to_owned();
+        let finding = Finding { scenario: "swarm".to_owned(), seed: 7, property, explanation: String::new() };
+        let hunt = Hunt { runs: 3, cpu_seconds: 0.5, outcome: Outcome::Found(finding) };
+        assert_eq!(markdown_row(&bug, &hunt), "| `odd` | B1 | `path` | swarm | 7 | 3 | 0.50 |");
+        bug.class = None;
+        let missed = Hunt { runs: 9, cpu_seconds: 60.25, outcome: Outcome::Missed };
+        assert_eq!(markdown_row(&bug, &missed), "| `odd` |  | **not found** | | | 9 | 60.25 |");
+        let columns = |row: &str| row.matches('|').count();
+        assert!(markdown_head().lines().all(|line| columns(line) == columns(&markdown_row(&bug, &missed))));
     }
 }

@@ -1,6 +1,8 @@
 //! What the books are about: who holds what, stations, jobs, policies, nonces, and where a state machine keeps each of them.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
+
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 
 use super::reader::{Reader, Unreadable, read_whole};
 
@@ -12,7 +14,7 @@ pub(super) const DELIVERY: u32 = 3;
 pub(super) const INSURANCE: u32 = 4;
 
 /// Separates the hashes of account names from all other hashes.
-const ID_DOMAIN: &str = "dagstorm state account id";
+static ID_DOMAIN: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context("dagstorm state account id"));
 
 /// A public key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,7 +155,7 @@ impl Place {
 
     /// Id of the account: BLAKE3 in key derivation mode over the program's number (4 bytes, little endian) and the name.
     pub fn id(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key(ID_DOMAIN);
+        let mut hasher = blake3::Hasher::new_from_context_key(&ID_DOMAIN);
         *hasher.update(&self.program().to_le_bytes()).update(&self.name()).finalize().as_bytes()
     }
 

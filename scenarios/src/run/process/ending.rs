@@ -41,10 +41,10 @@ impl Supervisor {
 
     /// Ends what is left of a process; the pause until the next, or `None` if nothing excuses its death.
     pub(super) fn bury(&mut self, life: Life, death: Death) -> Option<Duration> {
-        let Life { consumer, driver } = life;
+        let Life { consumer, driver, .. } = life;
         // A bridge that is told to stop would say goodbye; a dead one does not.
         driver.kill();
-        self.lost = Lost { waiting: consumer.bridge().waiting(), in_doubt: death.in_doubt };
+        self.lost = Lost { waiting: consumer.waiting(), in_doubt: death.in_doubt };
         drop(consumer);
         let was_killed = death.cut_off_by.is_some_and(|by| by.what == PlannedDiskTrouble::Kill);
         // To the disk a killed process is one that reaches it no more, as after a failure of power.
@@ -58,6 +58,34 @@ impl Supervisor {
             figures.disk_errors += u64::from(death.disk_error);
         });
         self.pause_after(&struck, "storing")
+    }
+
+    /// A process that was asked to end has taken and stored everything that its bridge told, and closes its store; the pause
+    /// until the next, or `None` if it left what nothing excuses.
+    pub(super) fn leave(&mut self, life: Life, by: PlannedDiskFault) -> Option<Duration> {
+        let Life { consumer, driver, .. } = life;
+        driver.kill();
+        if consumer.waiting() > 0 {
+            self.fail(format!("the stream is over, and {} events wait to be taken", consumer.waiting()));
+            return None;
+        }
+        let closed = consumer.into_machine().close();
+        let has_crashed = self.faults.disk().has_crashed();
+        let mut struck = self.faults.take_struck();
+        if let Err(error) = &closed {
+            self.tell(format!("cannot close its store: {error}"));
+            if struck.is_empty() || !is_of_disk(error) {
+                self.fail(format!("the store cannot be closed: {error}"));
+                return None;
+            }
+        }
+        self.tell("has ended as it was asked".to_owned());
+        self.count(|figures| {
+            figures.crashes += u64::from(has_crashed);
+            figures.disk_errors += u64::from(closed.is_err() && !has_crashed);
+        });
+        struck.push(by);
+        self.pause_after(&struck, "ending")
     }
 
     /// The pause until a store that could not be opened is tried again; `None` if nothing excuses the error.

@@ -1,4 +1,4 @@
-//! The life of one process: batch after batch, until it dies or the stream is over.
+//! The life of one process: batch after batch, until it dies, has ended as it was asked, or the stream is over.
 
 use std::{
     future::{Future, poll_fn},
@@ -10,8 +10,14 @@ use std::{
 
 use state::{Batch, Consumer};
 
-use super::{End, Life, Moment, Supervisor};
-use crate::{plan::PlannedDiskFault, run::Step};
+use super::{End, Leaving, Life, Moment, Supervisor};
+use crate::{
+    plan::{LONGEST_SHUTDOWN_MS, PlannedDiskFault, PlannedDiskTrouble},
+    run::Step,
+};
+
+/// Longest time from the moment in which a bridge is asked to end to the end of its stream.
+const LONGEST_SHUTDOWN: Duration = Duration::from_millis(LONGEST_SHUTDOWN_MS);
 
 /// What a process that waits for events gets.
 enum Next {
@@ -24,36 +30,37 @@ enum Next {
 impl Supervisor {
     /// Batch after batch.
     pub(super) async fn live(&mut self, life: &mut Life) -> End {
-        if let Some(by) = self.sleep_latency().await {
+        if let Some(by) = self.sleep_latency(life).await {
             return self.cut_off(Moment::Waiting, by);
         }
         loop {
-            let batch = match self.next(&mut life.consumer).await {
+            let waits_from = self.now();
+            let batch = match self.next(life).await {
                 Next::Asked => return End::Asked,
-                Next::StreamOver => return End::StreamOver,
+                Next::StreamOver => return self.end_of_stream(life, waits_from),
                 Next::CutOff(by) => return self.cut_off(Moment::Waiting, by),
                 Next::Batch(batch) => batch,
             };
             self.look_at_taken(&batch, life.consumer.machine());
-            if let Some(end) = self.handle(batch, &mut life.consumer).await {
+            if let Some(end) = self.handle(batch, life).await {
                 return end;
             }
         }
     }
 
     /// Stores a batch and acknowledges it; the end, if the process did not outlive that.
-    async fn handle(&mut self, batch: Batch, consumer: &mut Consumer) -> Option<End> {
+    async fn handle(&mut self, batch: Batch, life: &mut Life) -> Option<End> {
         for step in self.tap.steps(batch.events()) {
             match step {
-                Step::Acknowledge => self.acknowledge(&batch, consumer),
+                Step::Acknowledge => self.acknowledge(&batch, &mut life.consumer),
                 Step::Store => {
-                    match consumer.store(&batch) {
-                        Ok(applied) => self.look_at_stored(&batch, &applied, consumer),
+                    match life.consumer.store(&batch) {
+                        Ok(applied) => self.look_at_stored(&batch, &applied, &life.consumer),
                         Err(error) => return Some(self.end_in_storing(&error, batch)),
                     }
                     self.has_ended |= batch.fatal().is_some();
                     if !self.has_ended
-                        && let Some(by) = self.sleep_latency().await
+                        && let Some(by) = self.sleep_latency(life).await
                     {
                         let moment = if batch.sequence().is_some() { Moment::Stored } else { Moment::Waiting };
                         return Some(self.cut_off(moment, by));
@@ -72,35 +79,34 @@ impl Supervisor {
         }
     }
 
+    /// Nothing more comes: because the bridge said so, or because it was asked to end, and then in time. `waits_from` is when
+    /// the process had taken everything before.
+    fn end_of_stream(&self, life: &Life, waits_from: Duration) -> End {
+        let Some(Leaving { asked_at, by }) = life.leaving.filter(|_| !self.has_ended) else { return End::StreamOver };
+        if self.now() > asked_at.saturating_add(LONGEST_SHUTDOWN).max(waits_from) {
+            self.fail(format!("the bridge that was asked to end at {asked_at:?} took until {:?}", self.now()));
+            return End::Wrong;
+        }
+        End::Left(by)
+    }
+
     /// Waits for events, for what happens to the disk, and for the end of the run.
-    async fn next(&mut self, consumer: &mut Consumer) -> Next {
+    async fn next(&mut self, life: &mut Life) -> Next {
         loop {
             // Who was told that nothing more comes has nothing left to lose, and is not started again.
-            let due_at = self.faults.next_at().filter(|_| !self.has_ended);
-            let due = due_at.map(|at| self.world.executor().sleep_until(at));
-            let mut due = pin!(due);
-            let mut batch = pin!(consumer.next_batch());
-            let examiner = Rc::clone(&self.examiner);
-            let next = poll_fn(|context| {
-                {
-                    let mut examiner = examiner.borrow_mut();
-                    if examiner.wants_process {
-                        return Poll::Ready(Some(Next::Asked));
-                    }
-                    examiner.process_waker = Some(context.waker().clone());
+            let may_be_hit = !self.has_ended;
+            if let Some(until) = self.stopped_until().filter(|_| may_be_hit) {
+                match self.wait(until, life).await {
+                    Some(by) => return Next::CutOff(by),
+                    None => continue,
                 }
-                if let Some(due) = due.as_mut().as_pin_mut()
-                    && due.poll(context).is_ready()
-                {
-                    return Poll::Ready(None);
-                }
-                let batch = batch.as_mut().poll(context);
-                batch.map(|batch| Some(batch.map_or(Next::StreamOver, Next::Batch)))
-            });
-            match next.await {
+            }
+            let stops_at = self.consumer.stops_at(self.now());
+            let due_at = self.faults.next_at().into_iter().chain(stops_at).min().filter(|_| may_be_hit);
+            match self.event_or_due(life, due_at).await {
                 Some(next) => return next,
                 None => {
-                    if let Some(by) = self.faults.advance(self.now()) {
+                    if let Some(by) = self.strike(life) {
                         return Next::CutOff(by);
                     }
                 }
@@ -108,12 +114,53 @@ impl Supervisor {
         }
     }
 
-    /// Waits until `until`, or until something ends whatever process runs.
-    pub(super) async fn wait(&mut self, until: Duration) -> Option<PlannedDiskFault> {
+    /// Waits for events and for the end of the run, until `due_at` at the latest.
+    async fn event_or_due(&self, life: &mut Life, due_at: Option<Duration>) -> Option<Next> {
+        let executor = self.world.executor();
+        let Life { consumer, commit_at, .. } = life;
+        let commit_at = &*commit_at;
+        let mut due = pin!(due_at.map(|at| executor.sleep_until(at)));
+        let mut batch = pin!(consumer.gather(|| {
+            // What keeps the process from gathering for a while does not make the interval longer.
+            let at = commit_at.get().unwrap_or_else(|| executor.now().saturating_add(self.commit_interval));
+            commit_at.set(Some(at));
+            let at = at.min(self.plan.storm()).max(executor.now());
+            let is_over = at == executor.now();
+            async move {
+                if !is_over {
+                    executor.sleep_until(at).await;
+                }
+            }
+        }));
+        let examiner = Rc::clone(&self.examiner);
+        let next = poll_fn(|context| {
+            {
+                let mut examiner = examiner.borrow_mut();
+                if examiner.wants_process {
+                    return Poll::Ready(Some(Next::Asked));
+                }
+                examiner.process_waker = Some(context.waker().clone());
+            }
+            if let Some(due) = due.as_mut().as_pin_mut()
+                && due.poll(context).is_ready()
+            {
+                return Poll::Ready(None);
+            }
+            let batch = batch.as_mut().poll(context);
+            batch.map(|batch| Some(batch.map_or(Next::StreamOver, Next::Batch)))
+        });
+        let next = next.await;
+        if next.is_some() {
+            commit_at.set(None);
+        }
+        next
+    }
+
+    /// Waits until `until`, or until something ends the process.
+    async fn wait(&mut self, until: Duration, life: &mut Life) -> Option<PlannedDiskFault> {
         loop {
-            let next_at = self.faults.next_at().map_or(until, |at| at.min(until));
-            self.world.executor().sleep_until(next_at).await;
-            if let Some(by) = self.faults.advance(self.now()) {
+            self.wait_for_fault(until).await;
+            if let Some(by) = self.strike(life) {
                 return Some(by);
             }
             if self.now() >= until {
@@ -122,13 +169,40 @@ impl Supervisor {
         }
     }
 
+    /// Waits until `until`, or until something is due before.
+    pub(super) async fn wait_for_fault(&self, until: Duration) {
+        let next_at = self.faults.next_at().map_or(until, |at| at.min(until));
+        self.world.executor().sleep_until(next_at).await;
+    }
+
+    /// Does what is due now; the fault that ended the process, if one did. One that is asked to end goes on until it has.
+    fn strike(&mut self, life: &mut Life) -> Option<PlannedDiskFault> {
+        let by = self.faults.advance(self.now())?;
+        if by.what != PlannedDiskTrouble::ShutDown {
+            return Some(by);
+        }
+        if life.leaving.is_none() && !self.has_ended {
+            self.tell("is asked to end".to_owned());
+            life.consumer.bridge().shutdown();
+            life.leaving = Some(Leaving { asked_at: self.now(), by });
+            self.examiner.borrow_mut().is_up = false;
+        }
+        None
+    }
+
+    /// The end of the present stop of the consumer, if it is in one. All end with the storm.
+    fn stopped_until(&self) -> Option<Duration> {
+        let (now, storm) = (self.now(), self.plan.storm());
+        self.consumer.stopped_until(now).map(|until| until.min(storm)).filter(|until| *until > now)
+    }
+
     /// Waits as long as the disk takes; from the end of the storm on it takes no time.
-    async fn sleep_latency(&mut self) -> Option<PlannedDiskFault> {
+    async fn sleep_latency(&mut self, life: &mut Life) -> Option<PlannedDiskFault> {
         let owed = self.faults.disk().take_latency();
         let (now, storm) = (self.now(), self.plan.storm());
         if owed.is_zero() || now >= storm {
             return None;
         }
-        self.wait(now.saturating_add(owed).min(storm)).await
+        self.wait(now.saturating_add(owed).min(storm), life).await
     }
 }

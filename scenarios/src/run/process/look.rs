@@ -26,7 +26,7 @@ impl Supervisor {
 
     /// A batch was stored.
     pub(super) fn look_at_stored(&mut self, batch: &Batch, applied: &Applied, consumer: &Consumer) {
-        let (machine, waiting) = (consumer.machine(), consumer.bridge().waiting());
+        let (machine, waiting) = (consumer.machine(), consumer.waiting());
         self.look_at_events(batch.events(), machine, waiting);
         let stored = Stored { events: batch.events(), applied };
         self.look_at_rollbacks();
@@ -40,7 +40,7 @@ impl Supervisor {
 
     /// A batch is acknowledged.
     pub(super) fn look_at_acknowledged(&self, sequence: u64, consumer: &Consumer) {
-        let (machine, waiting) = (Some(consumer.machine()), consumer.bridge().waiting());
+        let (machine, waiting) = (Some(consumer.machine()), consumer.waiting());
         let sight = Sight { world: &self.world, machine, waiting };
         self.examiner.borrow_mut().on_acknowledged(sequence, sight, &self.first_failure);
     }

@@ -18,7 +18,11 @@ mod ending;
 mod life;
 mod look;
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use sim::{
     random::Streams,
@@ -31,7 +35,7 @@ use sim::{
 use state::{Batch, Consumer, Machine, MachineConfig, OpenError};
 
 use super::{EventTap, disk_faults::DiskFaults, examiner::Examiner, failure::FirstFailure};
-use crate::plan::{Plan, PlannedDiskFault, PlannedDiskTrouble, PlannedState};
+use crate::plan::{Plan, PlannedConsumer, PlannedDiskFault, PlannedDiskTrouble, PlannedState};
 
 /// Keeps a process with a state machine running.
 pub(super) struct Supervisor {
@@ -42,6 +46,9 @@ pub(super) struct Supervisor {
     tap: Box<dyn EventTap>,
     first_failure: Rc<FirstFailure>,
     faults: DiskFaults,
+    consumer: PlannedConsumer,
+    /// How long events wait for others to be stored with.
+    commit_interval: Duration,
     /// What every process makes its state machine from.
     machine: MachineConfig,
     /// Attempts to start so far.
@@ -67,6 +74,16 @@ struct Lost {
 struct Life {
     consumer: Consumer,
     driver: TaskHandle,
+    /// When the events that wait for others are to be stored, if any do.
+    commit_at: Cell<Option<Duration>>,
+    /// It was asked to end.
+    leaving: Option<Leaving>,
+}
+
+#[derive(Clone, Copy)]
+struct Leaving {
+    asked_at: Duration,
+    by: PlannedDiskFault,
 }
 
 /// Why a process no longer runs.
@@ -77,6 +94,8 @@ enum End {
     StreamOver,
     /// It died; the next is to come.
     Died(Death),
+    /// It has ended as it was asked; the next is to come.
+    Left(PlannedDiskFault),
     /// It did what nothing excuses; no other is to come.
     Wrong,
 }
@@ -118,6 +137,8 @@ impl Supervisor {
             tap,
             first_failure: Rc::clone(first_failure),
             faults: DiskFaults::new(state, plan.storm(), stream),
+            consumer: plan.bridges[number].consumer.clone(),
+            commit_interval: Duration::from_millis(state.commit_interval_ms),
             machine: plan.machine_of(number),
             starts: 0,
             has_ended: false,
@@ -135,9 +156,12 @@ impl Supervisor {
             };
             let Some(pause) = pause else { return };
             let mut until = self.now().saturating_add(pause);
-            while let Some(by) = self.wait(until).await {
-                // Nothing runs that could be killed. If the power fails, it takes as long again.
-                if by.what != PlannedDiskTrouble::Kill {
+            while self.now() < until {
+                self.wait_for_fault(until).await;
+                // Nothing runs that could be killed or asked. If the power fails, it takes as long again.
+                if let Some(by) = self.faults.advance(self.now())
+                    && by.what == PlannedDiskTrouble::Crash
+                {
                     self.count(|figures| figures.crashes += 1);
                     until = self.now().saturating_add(Duration::from_millis(by.restart_after_ms));
                 }
@@ -166,12 +190,13 @@ impl Supervisor {
         };
         let driver = self.world.executor().spawn(driver);
         self.examiner.borrow_mut().is_up = true;
-        let mut life = Life { consumer, driver };
+        let mut life = Life { consumer, driver, commit_at: Cell::new(None), leaving: None };
         match self.live(&mut life).await {
             End::Died(death) => {
                 self.examiner.borrow_mut().is_up = false;
                 self.bury(life, death)
             }
+            End::Left(by) => self.leave(life, by),
             End::Wrong => None,
             end @ (End::Asked | End::StreamOver) => {
                 let mut examiner = self.examiner.borrow_mut();

@@ -1,0 +1,40 @@
+//! No way leads to the node's host, for a while: a router says so at once.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sim::{random::Stream, world::interposer::AttemptFate};
+
+use super::{Drawn, FaultKind, Moment};
+
+/// See the module documentation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnreachableHost {
+    /// How long.
+    pub for_ms: u64,
+}
+
+impl Drawn for UnreachableHost {
+    fn draw(stream: &mut Stream) -> Self {
+        Self { for_ms: stream.below(8_000) }
+    }
+}
+
+impl FaultKind for UnreachableHost {
+    fn moment(&self) -> Moment {
+        Moment::Attempt
+    }
+
+    fn loses_reply(&self) -> bool {
+        false
+    }
+
+    fn on_attempt(&self) -> AttemptFate {
+        AttemptFate::Unreachable
+    }
+
+    fn lasts(&self) -> Duration {
+        Duration::from_millis(self.for_ms)
+    }
+}
