@@ -160,3 +160,13 @@ pub(super) fn consumer(bridge: &mut PlannedBridge, streams: &Streams) {
         };
     }
 }
+
+/// The number of an operation of a disk, counted from 1.
+pub(super) fn operation(stream: &mut Stream, most: u64) -> u32 {
+    1 + u32::try_from(stream.below(most)).unwrap_or(0)
+}
+
+/// One of as many numbers as the width says, from the least on.
+pub(super) fn from((least, width): (u64, u64), stream: &mut Stream) -> u64 {
+    least + stream.below(width)
+}

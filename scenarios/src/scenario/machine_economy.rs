@@ -5,7 +5,7 @@ use sim::{
     workload::WorkloadConfig,
 };
 
-use super::draw;
+use super::draw::{self, from, operation};
 use crate::{
     economy::EconomyConfig,
     plan::{Plan, PlannedConsumer, PlannedDiskFault, PlannedDiskTrouble, PlannedState},
@@ -119,12 +119,4 @@ fn trouble(stream: &mut Stream) -> PlannedDiskTrouble {
         8 => PlannedDiskTrouble::Kill,
         _ => PlannedDiskTrouble::FullDisk { for_ms: 500 + stream.below(7_500) },
     }
-}
-
-fn operation(stream: &mut Stream, most: u64) -> u32 {
-    1 + u32::try_from(stream.below(most)).unwrap_or(0)
-}
-
-fn from((least, width): (u64, u64), stream: &mut Stream) -> u64 {
-    least + stream.below(width)
 }

@@ -2,7 +2,10 @@
 
 use sim::random::{Stream, Streams};
 
-use super::weather::{Kind, Weather};
+use super::{
+    super::draw::{from, operation},
+    weather::{Kind, Weather},
+};
 use crate::plan::{Plan, PlannedConsumer, PlannedDiskFault, PlannedDiskTrouble, PlannedState, PlannedStop};
 
 /// Time that a disk takes, in microseconds: the least and the width of what is drawn.
@@ -93,12 +96,4 @@ fn trouble(stream: &mut Stream) -> PlannedDiskTrouble {
         10 => PlannedDiskTrouble::ShutDown,
         _ => PlannedDiskTrouble::FullDisk { for_ms: 300 + stream.below(8_000) },
     }
-}
-
-fn operation(stream: &mut Stream, most: u64) -> u32 {
-    1 + u32::try_from(stream.below(most)).unwrap_or(0)
-}
-
-fn from((least, width): (u64, u64), stream: &mut Stream) -> u64 {
-    least + stream.below(width)
 }

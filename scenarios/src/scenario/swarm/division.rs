@@ -2,7 +2,10 @@
 
 use sim::random::{Stream, Streams};
 
-use super::weather::{Kind, Weather};
+use super::{
+    super::draw::from,
+    weather::{Kind, Weather},
+};
 use crate::plan::{Plan, PlannedCut, PlannedHeal, PlannedOutage, PlannedOutageKind};
 
 /// Lengths of a cut that heals at a time, in block intervals: the least and the width of what is drawn.
@@ -112,8 +115,4 @@ fn finality_edge(plan: &mut Plan, streams: &Streams) {
 fn shares_of_others(plan: &Plan, node: u32) -> u32 {
     let shares = plan.topology.hash_shares.iter().enumerate();
     shares.filter(|(other, _)| *other != node as usize).map(|(_, share)| *share).sum()
-}
-
-fn from((least, width): (u64, u64), stream: &mut Stream) -> u64 {
-    least + stream.below(width)
 }
