@@ -39,6 +39,10 @@ impl FaultKind for EmptyNotification {
         false
     }
 
+    fn multiplies(&self) -> bool {
+        self.extra > 0
+    }
+
     fn fits(&self, message: &Message<'_>) -> bool {
         is_of_the_chain(message.bytes)
     }

@@ -1,7 +1,8 @@
 //! Lets the faults of a plan strike, each once, while the storm lasts.
 //!
 //! A fault strikes at the first occasion that fits its own trigger, whatever others do there: none takes an occasion from
-//! another, and what several do to one message adds up in the order of the plan. What a fault changed about a connection
+//! another, except those that make several messages of one, of each kind of which one acts on a message
+//! ([`FaultKind::multiplies`]). What several do to one message adds up in the order of the plan. What a fault changed about a connection
 //! that still works ends with the storm, at the first message after it; a connection that it broke stays broken.
 //!
 //! A fault that goes on after its message ([`Ongoing`]) is asked before those that strike now.
@@ -84,7 +85,9 @@ impl FaultEngine {
         if now >= self.until || !self.waiting.iter().any(&fits) {
             return Vec::new();
         }
-        self.waiting.extract_if(.., |fault| fits(fault)).collect()
+        let mut multiplied_by = Vec::new();
+        let strikes = |fault: &mut PlannedFault| fits(fault) && is_first(fault, &mut multiplied_by);
+        self.waiting.extract_if(.., strikes).collect()
     }
 
     /// Lets the faults that go on do their part.
@@ -94,10 +97,17 @@ impl FaultEngine {
         }
         self.ongoing.retain(|ongoing| !ongoing.is_over(message.now));
         let mut ongoing = std::mem::take(&mut self.ongoing);
+        let mut multiplied_by = Vec::new();
         for fault in ongoing.iter_mut().filter(|fault| fault.concerns(message)) {
+            if multiplied_by.contains(&fault.name()) {
+                continue;
+            }
             let acted;
             (fate, acted) = fault.act(fate, message, link);
             if acted {
+                if fault.kind().multiplies() {
+                    multiplied_by.push(fault.name());
+                }
                 self.obstruct(fault.kind(), message);
                 self.prolong(fault, message.now);
             }
@@ -198,6 +208,17 @@ impl Interposer for FaultEngine {
     fn take_note(&mut self) -> Option<String> {
         self.notes.pop_front()
     }
+}
+
+/// Whether no other of the same kind multiplies what the fault strikes; notes that this one does.
+fn is_first(fault: &PlannedFault, multiplied_by: &mut Vec<&'static str>) -> bool {
+    if !fault.what.kind().multiplies() {
+        return true;
+    }
+    let name = fault.what.name();
+    let is_first = !multiplied_by.contains(&name);
+    multiplied_by.push(name);
+    is_first
 }
 
 /// What becomes of a message that had this fate already when another fault strikes too.

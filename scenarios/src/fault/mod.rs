@@ -98,6 +98,12 @@ pub trait FaultKind {
         true
     }
 
+    /// Whether it makes several messages of one. Only one of each such kind acts on a message, and the others wait for the next:
+    /// `n` that wait for the same message would make `2^n` of it.
+    fn multiplies(&self) -> bool {
+        false
+    }
+
     /// How long it goes on after the message at which it struck.
     fn goes_on(&self) -> GoesOn {
         GoesOn::Not

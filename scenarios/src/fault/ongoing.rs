@@ -74,6 +74,10 @@ impl Ongoing {
         self.fault.id
     }
 
+    pub(super) fn name(&self) -> &'static str {
+        self.fault.what.name()
+    }
+
     pub(super) fn kind(&self) -> &dyn FaultKind {
         self.fault.what.kind()
     }

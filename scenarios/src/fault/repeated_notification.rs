@@ -36,6 +36,10 @@ impl FaultKind for RepeatedNotification {
         false
     }
 
+    fn multiplies(&self) -> bool {
+        true
+    }
+
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
         let parcel = |after_ms| Parcel { after: Duration::from_millis(after_ms), bytes: message.bytes.to_vec() };
         MessageFate::Replace(vec![parcel(0), parcel(self.after_ms)])

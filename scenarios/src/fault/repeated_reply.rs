@@ -33,6 +33,10 @@ impl FaultKind for RepeatedReply {
         false
     }
 
+    fn multiplies(&self) -> bool {
+        true
+    }
+
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
         let parcel = Parcel { after: Duration::ZERO, bytes: message.bytes.to_vec() };
         MessageFate::Replace(vec![parcel.clone(), parcel])

@@ -34,6 +34,10 @@ impl FaultKind for StaleReply {
         false
     }
 
+    fn multiplies(&self) -> bool {
+        true
+    }
+
     fn goes_on(&self) -> GoesOn {
         GoesOn::Times(1)
     }

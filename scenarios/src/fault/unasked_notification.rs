@@ -42,6 +42,10 @@ impl FaultKind for UnaskedNotification {
         false
     }
 
+    fn multiplies(&self) -> bool {
+        true
+    }
+
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
         let parcel = |bytes| Parcel { after: Duration::ZERO, bytes };
         let unasked = encode::notification(&self.what.notification());

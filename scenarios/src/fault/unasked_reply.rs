@@ -36,6 +36,10 @@ impl FaultKind for UnaskedReply {
         false
     }
 
+    fn multiplies(&self) -> bool {
+        true
+    }
+
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
         let MessageKind::Reply { id, .. } = message.kind else { return MessageFate::Pass };
         let mut unasked = message.bytes.to_vec();

@@ -31,7 +31,8 @@ const SERVICE_TIME: Duration = Duration::from_secs(5);
 /// The truth at the end of a run, for one bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {
-    /// The sink of the node that the bridge must have reached: of the one that it prefers, unless it has that of another.
+    /// The sink of the node that the bridge must have reached: of the one that it prefers, unless it has that of another. The
+    /// bridge's own tip if it must wait there.
     pub sink: BlockId,
     /// How the bridge must end.
     pub expected: Expected,

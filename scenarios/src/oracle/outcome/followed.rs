@@ -52,7 +52,8 @@ enum Node {
     Left(End),
 }
 
-/// The sink that the bridge must be at, or where it would be if it could, and what must become of it.
+/// The sink that the bridge must be at, or where it would be if it could, and what must become of it. One that must wait is to be
+/// where it is.
 pub(super) fn judge(plan: &Plan, bridge: usize, network: &Network, sinks: &[BlockId], has: Followed) -> Judgement {
     let planned = &plan.bridges[bridge];
     let mut judged: Vec<(Node, BlockId)> = Vec::new();
@@ -82,7 +83,8 @@ pub(super) fn judge(plan: &Plan, bridge: usize, network: &Network, sinks: &[Bloc
             why,
         }
     } else if first(Node::Behind).is_some() {
-        Expected::Waits
+        // What it has must be whole and true up to where it is.
+        return Judgement { sink: has.tip, expected: Expected::Waits };
     } else {
         // A bridge has at least one node.
         Expected::Ends(end.unwrap_or(End::Several))

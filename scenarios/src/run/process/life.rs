@@ -34,8 +34,8 @@ impl Supervisor {
             return self.cut_off(Moment::Waiting, by);
         }
         loop {
-            let waits_from = self.now();
-            let batch = match self.next(life).await {
+            let mut waits_from = self.now();
+            let batch = match self.next(life, &mut waits_from).await {
                 Next::Asked => return End::Asked,
                 Next::StreamOver => return self.end_of_stream(life, waits_from),
                 Next::CutOff(by) => return self.cut_off(Moment::Waiting, by),
@@ -90,15 +90,19 @@ impl Supervisor {
         End::Left(by)
     }
 
-    /// Waits for events, for what happens to the disk, and for the end of the run.
-    async fn next(&mut self, life: &mut Life) -> Next {
+    /// Waits for events, for what happens to the disk, and for the end of the run. A stop of the consumer moves `waits_from` to
+    /// its end.
+    async fn next(&mut self, life: &mut Life, waits_from: &mut Duration) -> Next {
         loop {
             // Who was told that nothing more comes has nothing left to lose, and is not started again.
             let may_be_hit = !self.has_ended;
             if let Some(until) = self.stopped_until().filter(|_| may_be_hit) {
                 match self.wait(until, life).await {
                     Some(by) => return Next::CutOff(by),
-                    None => continue,
+                    None => {
+                        *waits_from = self.now();
+                        continue;
+                    }
                 }
             }
             let stops_at = self.consumer.stops_at(self.now());
