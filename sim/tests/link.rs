@@ -136,7 +136,13 @@ fn given_a_peer_that_is_gone_when_written_to_then_the_end_is_read_and_writes_fai
 #[test]
 fn given_seven_byte_chunks_and_a_slow_line_when_websocket_runs_over_it_then_messages_arrive_whole() {
     let (echoed, took) = simulate(|executor| async move {
-        let profile = LinkProfile { latency: LATENCY, bytes_per_second: 10_000, capacity_bytes: 64, chunk_bytes: 7 };
+        let profile = LinkProfile {
+            latency: LATENCY,
+            bytes_per_second: 10_000,
+            capacity_bytes: 64,
+            read_bytes: 7,
+            write_bytes: 7,
+        };
         let (near, far, _) = link::pair(&executor, profile);
         executor.spawn(async move {
             let mut server = accept_async(far).await.expect("the client shakes hands");
@@ -313,7 +319,7 @@ fn given_a_reset_on_the_way_when_the_link_goes_silent_then_nobody_is_told() {
 fn given_a_rate_or_chunk_of_zero_when_written_then_it_counts_as_one() {
     let (at, bytes) = simulate(|executor| async move {
         let (mut near, mut far, control) = link::pair(&executor, LinkProfile::good(LATENCY));
-        control.reshape(|profile| (profile.bytes_per_second, profile.chunk_bytes) = (0, 0));
+        control.reshape(|profile| (profile.bytes_per_second, profile.read_bytes, profile.write_bytes) = (0, 0, 0));
         near.write_all(b"abc").await.expect("the link is whole");
         let mut bytes = [0; 3];
         far.read_exact(&mut bytes).await.expect("the link is whole");
@@ -343,7 +349,7 @@ fn given_a_reshaped_link_when_restored_then_it_carries_as_at_first() {
         let (mut near, mut far, control) = link::pair(&executor, LinkProfile::good(LATENCY));
         control.reshape(|profile| {
             profile.latency = LATENCY * 9;
-            (profile.bytes_per_second, profile.chunk_bytes) = (1, 1);
+            (profile.bytes_per_second, profile.read_bytes, profile.write_bytes) = (1, 1, 1);
         });
         control.restore();
         near.write_all(b"abc").await.expect("the link is whole");

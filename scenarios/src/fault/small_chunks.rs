@@ -15,13 +15,16 @@ use super::{Drawn, FaultKind, Moment};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmallChunks {
-    /// Most bytes that one read gives and one write takes.
+    /// Most bytes that one read gives, and that one write of the bridge takes. The node's own writes are no concern of the
+    /// bridge.
     pub chunk_bytes: u64,
 }
 
 impl Drawn for SmallChunks {
     fn draw(stream: &mut Stream) -> Self {
-        Self { chunk_bytes: 1 + stream.below(64) }
+        // A handful, or what a segment of Ethernet carries at most.
+        let most = if stream.chance(1, 2) { 64 } else { 1_460 };
+        Self { chunk_bytes: 1 + stream.below(most) }
     }
 }
 
@@ -36,7 +39,8 @@ impl FaultKind for SmallChunks {
 
     fn on_message(&self, _: &Message<'_>, link: &LinkControl) -> MessageFate {
         let chunk_bytes = usize::try_from(self.chunk_bytes.max(1)).unwrap_or(usize::MAX);
-        link.reshape(|profile| profile.chunk_bytes = chunk_bytes);
+        link.reshape(|profile| profile.read_bytes = chunk_bytes);
+        link.reshape_to_far(|profile| profile.write_bytes = chunk_bytes);
         MessageFate::Pass
     }
 }

@@ -151,7 +151,8 @@ impl Rest {
         Self { sink, expected, finality_conflicts: lost.conflicts, deepest_lost_branch: lost.deepest }
     }
 
-    /// Decides by what the bridge has told its consumer what the plan and the L1 alone leave open.
+    /// Decides by what the bridge has told its consumer what the plan and the L1 alone leave open, and whether it can only wait:
+    /// it must not leave what is final for it for a lighter chain, and its nodes may have been reset to one.
     #[must_use]
     pub fn with_followed(
         self,
@@ -161,15 +162,17 @@ impl Rest {
         sinks: &[SinkMoved],
         has: Followed,
     ) -> Self {
-        if matches!(self.expected, Expected::Ends(_)) {
-            return self;
-        }
         let held = |node: &u32| {
             let mut moves = sinks.iter().rev().filter(|moved| moved.node == *node);
             moves.next().map_or(BlockId::GENESIS, |moved| moved.sink)
         };
         let held: Vec<BlockId> = plan.bridges[bridge].nodes.iter().map(held).collect();
         let judgement = followed::judge(plan, bridge, network, &held, has);
+        match (&self.expected, &judgement.expected) {
+            (Expected::Ends(End::Conflicting), Expected::Waits) => {}
+            (Expected::Ends(_), _) => return self,
+            _ => {}
+        }
         Self { sink: judgement.sink, expected: judgement.expected, ..self }
     }
 }

@@ -30,14 +30,23 @@ pub struct LinkProfile {
     pub bytes_per_second: u64,
     /// Bytes on the way and unread at which writes wait.
     pub capacity_bytes: usize,
-    /// Most bytes that one write takes and one read gives; 0 counts as 1.
-    pub chunk_bytes: usize,
+    /// Most bytes that one read gives; 0 counts as 1.
+    pub read_bytes: usize,
+    /// Most bytes that one write takes; 0 counts as 1.
+    pub write_bytes: usize,
 }
 
 impl LinkProfile {
     /// A good connection: 100 Mbit/s with the given latency.
     pub fn good(latency: Duration) -> Self {
-        Self { latency, bytes_per_second: 12_500_000, capacity_bytes: 1 << 20, chunk_bytes: 64 << 10 }
+        let capacity_bytes = 1 << 20;
+        Self {
+            latency,
+            bytes_per_second: 12_500_000,
+            capacity_bytes,
+            read_bytes: 64 << 10,
+            write_bytes: capacity_bytes,
+        }
     }
 }
 
@@ -237,6 +246,11 @@ impl LinkControl {
         change(&mut self.to_near.borrow_mut().profile);
     }
 
+    /// Changes how the direction to the far side carries what is written from now on.
+    pub fn reshape_to_far(&self, change: impl FnOnce(&mut LinkProfile)) {
+        change(&mut self.to_far.borrow_mut().profile);
+    }
+
     /// Takes back every [`reshape`](Self::reshape).
     pub fn restore(&self) {
         self.reshape(|profile| *profile = self.profile);
@@ -285,10 +299,10 @@ impl AsyncRead for Endpoint {
 
 /// Reads from the first segment, which is due.
 fn take_front(incoming: &mut Direction, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
-    let chunk_bytes = incoming.profile.chunk_bytes.max(1);
+    let read_bytes = incoming.profile.read_bytes.max(1);
     match incoming.segments.front_mut() {
         Some((_, Segment::Data { bytes, read })) => {
-            let count = (bytes.len() - *read).min(buffer.remaining()).min(chunk_bytes);
+            let count = (bytes.len() - *read).min(buffer.remaining()).min(read_bytes);
             buffer.put_slice(&bytes[*read..*read + count]);
             *read += count;
             if *read == bytes.len() {
@@ -360,7 +374,7 @@ impl Endpoint {
     /// Takes as many of the bytes as there is room for.
     fn write(&mut self, now: Duration, bytes: &[u8]) -> usize {
         let mut outgoing = self.outgoing.borrow_mut();
-        let count = bytes.len().min(outgoing.room()).min(outgoing.profile.chunk_bytes.max(1));
+        let count = bytes.len().min(outgoing.room()).min(outgoing.profile.write_bytes.max(1));
         outgoing.held_bytes += count;
         if outgoing.is_lossy() || outgoing.reader_gone {
             return count;

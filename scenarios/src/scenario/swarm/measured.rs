@@ -39,7 +39,7 @@ pub(super) fn expand(plan: &mut Plan, streams: &Streams, request: &Request) {
     let state = PlannedState {
         write_latency_us: 100 + stream.below(900),
         sync_latency_us: 1_000 + stream.below(9_000),
-        commit_interval_ms: 0,
+        commit_interval_ms: 500 + stream.below(1_000),
         receipts_below_root: Some(stream.below(60)),
         faults: consumers::disk_faults(streams, 0, plan.storm_ms, &Weather::draw(streams)),
     };
