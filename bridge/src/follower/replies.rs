@@ -204,14 +204,16 @@ impl Follower {
         if let Claim::LeftAt { fork } = claim {
             return self.on_fork_confirmed(fork, sink, now);
         }
-        if !self.outweighs_tip(&sink) {
+        let has_our_tip = matches!(claim, Claim::WasBehind) && self.tip().is_some_and(|tip| tip.hash == sink.hash);
+        if !has_our_tip && !self.outweighs_tip(&sink) {
             self.on_lagging(sink.hash, now);
             return Ok(());
         }
         match claim {
             Claim::LeftAt { .. } => {}
             Claim::Page { page, was_heavier: true } => self.apply(*page, now),
-            Claim::Page { was_heavier: false, .. } => self.ask_again_from_heavier(),
+            Claim::Page { was_heavier: false, .. } => self.follow_again(true),
+            Claim::WasBehind => self.follow_again(!has_our_tip),
             Claim::RemovesRoot => self.on_root_left(now),
             Claim::RefusesTip => self.look_below_tip(now),
         }
@@ -220,9 +222,9 @@ impl Follower {
 
     /// The node is not behind now, but it may have been when it answered, and then its removals were only blocks that it
     /// did not have yet. A page asked between two sinks that are heavier than our tip tells the truth.
-    fn ask_again_from_heavier(&mut self) {
+    fn follow_again(&mut self, is_heavier: bool) {
         if let Link::Open(session) = &mut self.link {
-            (session.sink_was_heavier, session.dirty) = (true, true);
+            (session.sink_was_heavier, session.dirty) = (is_heavier, true);
         }
     }
 
@@ -253,7 +255,8 @@ impl Follower {
         session.dirty = true;
     }
 
-    /// The node's chain is not heavier than ours: leave it for another, or wait for it if there is no other.
+    /// The node's chain is not heavier than ours: leave it for another, or wait for it if there is no other. What it would send
+    /// of its chain is of no use until its sink is heavier, and may be long.
     pub(super) fn on_lagging(&mut self, sink: Hash, now: Duration) {
         let poll_interval = self.config.poll_interval;
         let Link::Open(session) = &mut self.link else { return };
@@ -263,6 +266,9 @@ impl Follower {
         (session.conflict_seen, session.sink_was_heavier) = (false, false);
         session.not_before = now + poll_interval;
         session.dirty = true;
+        if self.chain.is_some() {
+            session.step = Step::ConfirmSink { claim: Claim::WasBehind };
+        }
         self.report_waiting(|reported| &mut reported.lagging, RejectReason::Lagging { sink }, now);
     }
 

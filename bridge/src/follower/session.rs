@@ -175,7 +175,7 @@ pub(super) struct Anchor {
     pub(super) is_final: bool,
 }
 
-/// What a page says that only a node whose sink is heavier than our tip may say.
+/// What only a node whose sink is heavier than our tip may say, or is asked again.
 #[derive(Debug)]
 pub(super) enum Claim {
     /// Our newest blocks left the chain, and nothing heavier was added yet.
@@ -190,6 +190,8 @@ pub(super) enum Claim {
     RemovesRoot,
     /// The node does not serve the chain from our tip.
     RefusesTip,
+    /// Nothing but that it was behind when it was asked last.
+    WasBehind,
 }
 
 impl Session {

@@ -153,6 +153,28 @@ fn given_one_node_when_it_falls_behind_then_nothing_changes_until_it_has_caught_
 }
 
 #[test]
+fn given_a_node_that_is_behind_when_waited_for_then_no_page_is_asked_for_until_its_sink_is_ours_or_heavier() {
+    let mut pair = Pair::synced(config(1), 20);
+    let sink = pair.nodes[0].sink;
+    pair.fork(0, 10, 4);
+    pair.run_for(Duration::from_secs(5));
+    let pages = pair.pages();
+    let sinks = pair.asked(Operation::GetSink);
+    pair.run_for(Duration::from_secs(60));
+    assert_eq!(pair.pages(), pages);
+    assert!(pair.asked(Operation::GetSink) > sinks, "nobody would see it come back");
+    // It comes back to where we are, no further.
+    pair.set_sink(0, sink);
+    pair.run_for(Duration::from_secs(5));
+    assert!(
+        matches!(pair.events.last(), Some(L1Event::Synced { tip }) if tip.hash == sink),
+        "{:#?}",
+        pair.events.last()
+    );
+    pair.assert_follows(0);
+}
+
+#[test]
 fn given_one_node_when_it_falls_behind_twice_then_it_is_reported_each_time() {
     let mut pair = Pair::synced(config(1), 20);
     for _ in 0..2 {
