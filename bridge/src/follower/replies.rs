@@ -259,6 +259,7 @@ impl Follower {
     /// of its chain is of no use until its sink is heavier, and may be long.
     pub(super) fn on_lagging(&mut self, sink: Hash, now: Duration) {
         let poll_interval = self.config.poll_interval;
+        let can_be_weighed = self.chain.is_some() && self.unweighed_tip().is_none();
         let Link::Open(session) = &mut self.link else { return };
         if self.config.nodes.len() > 1 {
             return self.reject(RejectReason::Lagging { sink }, now);
@@ -266,7 +267,8 @@ impl Follower {
         (session.conflict_seen, session.sink_was_heavier) = (false, false);
         session.not_before = now + poll_interval;
         session.dirty = true;
-        if self.chain.is_some() {
+        // A tip that is not weighed is asked for again: the node may know it by now, and then weight decides.
+        if can_be_weighed {
             session.step = Step::ConfirmSink { claim: Claim::WasBehind };
         }
         self.report_waiting(|reported| &mut reported.lagging, RejectReason::Lagging { sink }, now);

@@ -187,6 +187,25 @@ fn given_a_running_session_when_the_next_node_never_saw_our_branch_and_has_a_hea
 }
 
 #[test]
+fn given_a_resumed_tip_that_the_node_did_not_know_when_it_comes_back_with_a_heavier_rival_of_equal_score_then_a_reorg()
+{
+    let (mut pair, stored) = asleep(shallow(1));
+    let (events, sink) = (pair.events.len(), pair.nodes[0].sink);
+    pair.nodes[0].sink = pair.tree.below(sink, 4);
+    forget(&mut pair, 4);
+    pair.restart_with(&stored);
+    pair.run_for(Duration::from_secs(20));
+    assert!(matches!(pair.rejections()[..], [RejectReason::Lagging { .. }]), "{:?}", pair.rejections());
+    pair.nodes[0].unknown.clear();
+    let parent = pair.tree.below(sink, 1);
+    let rival = pair.tree.extend_by(parent, 1, 5);
+    pair.set_sink(0, rival);
+    pair.run_for(Duration::from_secs(20));
+    assert_eq!(reorgs(&pair, events).iter().map(|reorg| reorg.removed.len()).collect::<Vec<_>>(), [1]);
+    assert_eq!(pair.tip(), Some(rival));
+}
+
+#[test]
 fn given_a_node_that_has_not_seen_our_tip_yet_when_resumed_then_it_is_lagging_and_nothing_is_taken_back() {
     for knows_headers in [false, true] {
         let (mut pair, stored) = asleep(shallow(1));

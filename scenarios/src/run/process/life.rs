@@ -24,6 +24,8 @@ enum Next {
     Asked,
     Batch(Batch),
     CutOff(PlannedDiskFault),
+    /// It was asked to end and has not.
+    Overdue,
     StreamOver,
 }
 
@@ -39,6 +41,7 @@ impl Supervisor {
                 Next::Asked => return End::Asked,
                 Next::StreamOver => return self.end_of_stream(life, waits_from),
                 Next::CutOff(by) => return self.cut_off(Moment::Waiting, by),
+                Next::Overdue => return self.end_too_late(life),
                 Next::Batch(batch) => batch,
             };
             self.look_at_taken(&batch, life.consumer.machine());
@@ -82,12 +85,20 @@ impl Supervisor {
     /// Nothing more comes: because the bridge said so, or because it was asked to end, and then in time. `waits_from` is when
     /// the process had taken everything before.
     fn end_of_stream(&self, life: &Life, waits_from: Duration) -> End {
-        let Some(Leaving { asked_at, by }) = life.leaving.filter(|_| !self.has_ended) else { return End::StreamOver };
-        if self.now() > asked_at.saturating_add(LONGEST_SHUTDOWN).max(waits_from) {
-            self.fail(format!("the bridge that was asked to end at {asked_at:?} took until {:?}", self.now()));
-            return End::Wrong;
+        let Some(Leaving { by, .. }) = life.leaving.filter(|_| !self.has_ended) else { return End::StreamOver };
+        if self.overdue_at(life, waits_from).is_some_and(|at| self.now() >= at) {
+            return self.end_too_late(life);
         }
         End::Left(by)
+    }
+
+    fn end_too_late(&self, life: &Life) -> End {
+        let asked_at = life.leaving.map(|leaving| leaving.asked_at).unwrap_or_default();
+        self.fail(format!(
+            "the bridge that was asked to end at {asked_at:?} has not ended in time at {:?}",
+            self.now()
+        ));
+        End::Wrong
     }
 
     /// Waits for events, for what happens to the disk, and for the end of the run. A stop of the consumer moves `waits_from` to
@@ -106,7 +117,12 @@ impl Supervisor {
                 }
             }
             let stops_at = self.consumer.stops_at(self.now());
-            let due_at = self.faults.next_at().into_iter().chain(stops_at).min().filter(|_| may_be_hit);
+            let overdue_at = self.overdue_at(life, *waits_from);
+            if may_be_hit && overdue_at.is_some_and(|at| self.now() >= at) {
+                return Next::Overdue;
+            }
+            let due_at = self.faults.next_at().into_iter().chain(stops_at).chain(overdue_at);
+            let due_at = due_at.min().filter(|_| may_be_hit);
             match self.event_or_due(life, due_at).await {
                 Some(next) => return next,
                 None => {
@@ -208,5 +224,13 @@ impl Supervisor {
             return None;
         }
         self.wait(now.saturating_add(owed).min(storm), life).await
+    }
+
+    /// When it is too late for the end for which the process was asked, if it was. `waits_from` is when it had taken
+    /// everything before, and a stop was over; from then on it may gather events for a while.
+    fn overdue_at(&self, life: &Life, waits_from: Duration) -> Option<Duration> {
+        let Leaving { asked_at, .. } = life.leaving?;
+        let in_time = asked_at.saturating_add(LONGEST_SHUTDOWN).max(waits_from.saturating_add(self.commit_interval));
+        Some(in_time.saturating_add(Duration::from_nanos(1)))
     }
 }
