@@ -7,7 +7,9 @@
 //!
 //! What happens to nodes is a part of the L1 and stays. Where a bridge did not arrive in one of the runs there is
 //! nothing to compare: it may end where it depends on faults whether it had a block as final that its node left. Nor
-//! where faults kept it from its node at the start until that had pruned, so that it began at another block.
+//! where faults kept it from its node at the start until that had pruned, so that it began at another block. Nor of a bridge
+//! that waits for confirmations what it has as final, and nothing of one that has more than its node's sink lets through: both
+//! depend on how high that sink was when the bridge looked.
 
 use thiserror::Error;
 

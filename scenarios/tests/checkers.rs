@@ -178,6 +178,57 @@ fn given_an_answer_older_than_three_requests_may_take_when_delivered_then_only_a
     assert_eq!(is_guaranteed(&plan, &[(103, 0)]), Ok(()));
 }
 
+#[test]
+fn given_a_block_with_too_few_confirmations_when_delivered_then_it_is_not_guaranteed_and_one_with_enough_is() {
+    let mut plan = Scenario::Steady.plan(1, 5);
+    let mut network = Network::new(plan.network()).expect("the scenario makes a possible network");
+    while network.step().expect("the store is not full").is_some() {}
+    let (store, sink) = (network.store(), network.node(0).sink());
+    let low = oracle::selected_parent(store, sink).expect("it is above genesis");
+    let score = |block| store.dag().blue_score(block);
+    let depth = score(sink) - score(low);
+    let answers = [ChainAnswer { at: Duration::from_secs(10), node: 0, sink }];
+    let mut told = |confirmations, is_added| {
+        plan.bridges[0].confirmations = confirmations;
+        let block = ChainRef { hash: store.dag().hash(low), index: 1, blue_score: score(low) };
+        let event = if is_added {
+            L1Event::BlockAdded(BlockAdded {
+                sequence: 1,
+                block,
+                parent: Hash::default(),
+                daa_score: 1,
+                timestamp_ms: 1,
+                accepted: Vec::new(),
+                verified: true,
+            })
+        } else {
+            let removed = vec![Hash::default()];
+            L1Event::Reorg(Reorg { sequence: 1, fork: block, old_tip: block, removed, removed_known: true })
+        };
+        Guarantee::new(&plan, 0).on_event(
+            &event,
+            Context {
+                replica: &Replica::default(),
+                oracle: &Walk::new(),
+                rest: None,
+                network: &network,
+                sinks: &[],
+                answers: &answers,
+                bridge: &plan.bridges[0],
+                counters: Counters::default(),
+                waiting: 0,
+                machine: None,
+                stream_over: false,
+                now: Duration::from_secs(11),
+            },
+        )
+    };
+    assert_eq!([told(0, true), told(depth - 1, true)], [Ok(()), Ok(())]);
+    assert!(told(depth, true).is_err_and(|message| message.contains("confirmations deep")));
+    // What is below a fork was told before.
+    assert_eq!(told(depth, false), Ok(()));
+}
+
 /// Two events taken and one of them acknowledged, then a restart behind event `stored`.
 fn restarted(stored: u64) -> Result<(), String> {
     let block = ChainRef { hash: Hash::default(), index: 1, blue_score: 1 };
@@ -371,6 +422,7 @@ fn end_state(bridge: usize, tip: u64, chain: u64, root: u64) -> EndState {
     let finalized = ChainRef { hash: Hash::from_u64_word(5), index: 1, blue_score: 1 };
     EndState {
         bridge,
+        confirmations: 0,
         has_arrived: true,
         anchor: Some(Hash::from_u64_word(1)),
         tip: Some(ChainRef { hash: Hash::from_u64_word(tip), index: 9, blue_score: 9 }),
@@ -390,6 +442,12 @@ fn given_bridges_at_one_sink_when_anything_differs_then_they_are_no_twins_and_el
     assert!(compared(EndState { finalized: None, ..end_state(1, 7, 8, 9) }).is_err());
     assert_eq!(compared(EndState { state_root: None, ..end_state(1, 7, 8, 9) }), Ok(()));
     assert_eq!(compared(end_state(1, 6, 1, 1)), Ok(()), "another sink");
+    // What is final of a bridge that waits for confirmations depends on how high its tip was.
+    let waiting = EndState { confirmations: 3, finalized: None, ..end_state(1, 7, 8, 9) };
+    assert_eq!(compared(waiting), Ok(()));
+    let other = |chain| EndState { bridge: 2, chain: Hash::from_u64_word(chain), ..waiting };
+    assert_eq!(Twins::default().at_rest(&[waiting, other(8)]), Ok(()));
+    assert!(Twins::default().at_rest(&[waiting, other(1)]).is_err());
     assert_eq!(compared(EndState { anchor: None, ..end_state(1, 7, 1, 1) }), Ok(()), "another anchor");
     assert_eq!(compared(EndState { has_arrived: false, ..end_state(1, 7, 1, 1) }), Ok(()));
 }

@@ -12,7 +12,7 @@ use scenarios::{
 use sim::params::ParameterSet;
 
 fn request(seed: u64, parameters: ParameterSet, depth: u64) -> Request {
-    Request { parameters: Arc::new(parameters), depth: Some(depth), ..Request::new(seed) }
+    Request { parameters: Some(Arc::new(parameters)), depth: Some(depth), ..Request::new(seed) }
 }
 
 fn plan(seed: u64, parameters: ParameterSet, depth: u64) -> Plan {
@@ -158,7 +158,7 @@ fn given_other_parameter_sets_when_every_scenario_is_run_then_all_pass() {
     for parameters in [slow, ParameterSet::deep()] {
         let parameters = Arc::new(parameters);
         for scenario in Scenario::ALL {
-            let request = Request { parameters: Arc::clone(&parameters), ..Request::new(1) };
+            let request = Request { parameters: Some(Arc::clone(&parameters)), ..Request::new(1) };
             let report = run(scenario.expand(&request).expect("it needs less than a day"));
             assert_eq!(report.verdict, Verdict::Pass, "{} under {}", scenario.name(), parameters.name);
         }

@@ -89,6 +89,25 @@ fn given_a_trigger_that_can_never_fit_when_checked_then_a_sentence_says_why() {
     assert_eq!(with(Trigger { session: Some(2), request: Some(3), ..Trigger::default() }).check(1), Ok(()));
 }
 
+#[test]
+fn given_a_detail_larger_than_the_largest_when_checked_then_it_is_named_and_the_largest_is_accepted() {
+    for (kind, field, most) in [("empty_notification", "extra", 1_000_u32), ("newer_reply", "appended", 65_536)] {
+        let check = |value: u32| {
+            let version = if kind == "newer_reply" { "version = 0" } else { "" };
+            let text = format!("kind = '{kind}'\n{field} = {value}\n{version}");
+            let what = toml::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            PlannedFault { id: 1, bridge: 0, when: Trigger::default(), what }.check(1)
+        };
+        assert_eq!(check(most), Ok(()));
+        let value = most + 1;
+        assert_eq!(check(value), Err(TriggerError::TooLarge { field, value, most }));
+        assert_eq!(
+            check(value).expect_err("as above").to_string(),
+            format!("`{field}` is {value}, it must be at most {most}")
+        );
+    }
+}
+
 /// What the L1 did, and when which fault struck.
 fn course(plan: &Plan) -> (Vec<Entry>, BTreeMap<u32, Duration>) {
     let Traced { report, trace } = run_on_fresh_thread(plan.clone(), true, Box::new(Untouched));

@@ -78,7 +78,7 @@ fn given_one_l1_when_followed_with_and_without_disk_faults_then_the_state_root_i
 
 #[test]
 fn given_each_trouble_of_a_disk_when_it_strikes_then_the_process_comes_back_and_nothing_is_lost() {
-    let (crash, error, kill) = ((1, 0, 0), (0, 1, 0), (0, 0, 1));
+    let (crash, error, kill, none) = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0));
     for (trouble, expected, point) in [
         (PlannedDiskTrouble::Crash, crash, None),
         (PlannedDiskTrouble::CrashAfterSync(2), crash, Some(Point::StoredInDoubt)),
@@ -88,6 +88,7 @@ fn given_each_trouble_of_a_disk_when_it_strikes_then_the_process_comes_back_and_
         (PlannedDiskTrouble::WriteError(2), error, Some(Point::ForgottenInDoubt)),
         (PlannedDiskTrouble::SyncError(1), error, Some(Point::SyncError)),
         (PlannedDiskTrouble::Kill, kill, Some(Point::ProcessKilled)),
+        (PlannedDiskTrouble::ShutDown, none, Some(Point::EndsInOrder)),
     ] {
         let report = run(with_troubles(5, &[trouble]));
         assert!(matches!(report.verdict, Verdict::Pass), "{trouble:?}: {:?}", report.verdict);
@@ -175,7 +176,7 @@ fn given_receipts_that_are_not_kept_for_ever_when_run_then_all_holds_and_only_th
 
 #[test]
 fn given_a_state_machine_under_the_finality_of_mainnet_when_asked_for_without_seconds_then_they_must_be_named() {
-    let request = Request { parameters: Arc::new(ParameterSet::mainnet()), ..Request::new(1) };
+    let request = Request { parameters: Some(Arc::new(ParameterSet::mainnet())), ..Request::new(1) };
     let refused = Scenario::MachineEconomy.check(&request);
     assert!(matches!(refused, Err(RequestError::LongRun { needed: 54_030, .. })), "{refused:?}");
     let sentence = refused.map_err(|error| error.to_string());

@@ -6,7 +6,7 @@ use scenarios::{
     fault::{PlannedStranger, StrangerKind},
     oracle::{
         self,
-        outcome::{End, Expected, Followed, Rest},
+        outcome::{End, Expected, Followed, Rest, confirmed, destination},
     },
     plan::{Plan, PlannedBridge},
     report::Verdict,
@@ -183,7 +183,7 @@ fn given_what_a_bridge_was_told_when_judged_then_it_decides_what_the_plan_leaves
     let (held, heavier) = (network.node(0).sink(), oracle::heaviest_known(&network, 0));
     assert_ne!(held, heavier, "the node keeps its final chain");
     let expected = expected_with(&stays, &network, &sinks, heavier, BlockId::GENESIS);
-    assert_eq!(expected, (held, Expected::Waits));
+    assert_eq!(expected, (heavier, Expected::Waits));
 }
 
 #[test]
@@ -205,4 +205,86 @@ fn given_several_nodes_when_one_leads_on_then_the_others_end_nothing() {
     plan.topology.strangers = vec![strange(1, StrangerKind::OtherNetwork)];
     plan.bridges[0].network = "testnet-10".to_owned();
     assert_eq!(with(&plan), Expected::Converges);
+}
+
+/// The chain below `sink`, `sink` first.
+fn chain(store: &BlockStore, sink: BlockId) -> Vec<BlockId> {
+    std::iter::successors(Some(sink), |block| oracle::selected_parent(store, *block)).collect()
+}
+
+#[test]
+fn given_any_count_of_confirmations_when_asked_then_exactly_what_is_deeper_has_them() {
+    let (network, _) = run_l1(&Scenario::Steady.plan(1, 10));
+    let (store, sink) = (network.store(), network.node(0).sink());
+    let score = |block: BlockId| store.dag().blue_score(block);
+    let chain = chain(store, sink);
+    assert_eq!(confirmed(store, sink, 0), sink);
+    for confirmations in 1..=score(sink) + 2 {
+        let deeper = chain.iter().find(|block| score(sink) - score(**block) > confirmations);
+        assert_eq!(confirmed(store, sink, confirmations), *deeper.unwrap_or(&BlockId::GENESIS), "{confirmations}");
+    }
+}
+
+#[test]
+fn given_a_tip_when_a_bridge_waits_for_confirmations_then_nothing_on_the_chain_is_taken_back_and_all_that_is_off_it() {
+    let (mut plan, network, sinks) = conflicting();
+    plan.bridges[0].confirmations = 20;
+    let (store, sink) = (network.store(), network.node(0).sink());
+    let score = |block: BlockId| store.dag().blue_score(block);
+    let chain = chain(store, sink);
+    let end = confirmed(store, sink, 20);
+    let at_end =
+        |tip| (expected_with(&plan, &network, &sinks, tip, BlockId::GENESIS), destination(store, tip, sink, 20));
+    for tip in chain.iter().copied().filter(|block| score(sink) - score(*block) < 60) {
+        // Above what has enough confirmations it waits where it is, below it goes on.
+        let expected = if score(tip) > score(end) { tip } else { end };
+        assert_eq!(at_end(tip), ((expected, Expected::Converges), expected), "{}", score(sink) - score(tip));
+    }
+    // A branch that forks above what has enough confirmations is left down to the fork, and no further.
+    let blocks = || (0..store.block_count() as u32).map(BlockId);
+    let forks_high = |block: &BlockId| {
+        let fork = oracle::fork(store, *block, sink);
+        fork != *block && score(fork) > score(end)
+    };
+    let side = blocks().find(forks_high).expect("chains part at ten blocks a second");
+    assert_eq!(destination(store, side, sink, 20), oracle::fork(store, side, sink));
+    assert_eq!(destination(store, side, sink, 0), sink);
+}
+
+#[test]
+fn given_a_lost_branch_when_a_bridge_waits_for_confirmations_then_it_had_as_much_less_of_it() {
+    let (mut plan, network, sinks) = conflicting();
+    let store = network.store();
+    let usual = Rest::new(&plan, 0, &network, &sinks, false);
+    let is_final = |rest: &Rest| rest.deepest_lost_branch >= plan.parameters.finality_depth;
+    assert!(is_final(&usual) && usual.finality_conflicts > 0);
+    let sink = network.node(0).sink();
+    for confirmations in [1, 7, 25] {
+        let tips = sinks.iter().map(|moved| confirmed(store, moved.sink, confirmations));
+        let deepest = tips.filter_map(|tip| depth_off(store, tip, sink)).max().unwrap_or(0);
+        let mut waiting = plan.clone();
+        waiting.bridges[0].confirmations = confirmations;
+        let rest = Rest::new(&waiting, 0, &network, &sinks, false);
+        assert_eq!((rest.deepest_lost_branch, rest.sink), (deepest, confirmed(store, sink, confirmations)));
+        assert!(deepest + confirmations <= usual.deepest_lost_branch);
+        assert_eq!(is_final(&rest), rest.finality_conflicts > 0);
+    }
+    // So much that nothing on the branch was final for anybody.
+    plan.bridges[0].confirmations = usual.deepest_lost_branch - plan.parameters.finality_depth + 1;
+    let rest = Rest::new(&plan, 0, &network, &sinks, false);
+    assert_eq!((rest.finality_conflicts, rest.expected), (0, Expected::Converges));
+}
+
+#[test]
+fn given_bridges_that_wait_for_confirmations_when_run_then_each_arrives_where_it_must() {
+    for (scenario, confirmations) in
+        [(Scenario::Steady, 1), (Scenario::Reorg, 7), (Scenario::Faults, 25), (Scenario::Steady, 50)]
+    {
+        let mut plan = scenario.plan(3, 60);
+        plan.bridges[0].confirmations = confirmations;
+        // With less that is told, less is taken back than they ask for.
+        plan.gates = false;
+        let report = run_on_fresh_thread(plan, false, Box::new(Untouched)).report;
+        assert_eq!(report.verdict, Verdict::Pass, "{} with {confirmations}", scenario.name());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bridge::{BlockAdded, ChainRef, DisconnectReason, L1Event, wire::Network as NetworkName};
+use bridge::{BlockAdded, ChainRef, DisconnectReason, L1Event, RejectReason, wire::Network as NetworkName};
 use kaspa_hashes::Hash;
 use scenarios::{
     check::{Breach, Checker, Context, Quiet, progress::Progress, rate::Rate},
@@ -79,6 +79,10 @@ fn unreachable(pause_ms: u64) -> L1Event {
 
 fn disconnected(pause_ms: u64) -> L1Event {
     L1Event::Disconnected { session: 1, reason: DisconnectReason::ClosedByNode, retry_in: Some(ms(pause_ms)) }
+}
+
+fn rejected(pause_ms: u64) -> L1Event {
+    L1Event::NodeRejected { node: String::new(), reason: RejectReason::Resetting, retry_in: Some(ms(pause_ms)) }
 }
 
 fn connected() -> L1Event {
@@ -185,6 +189,21 @@ fn given_a_bridge_that_is_silent_when_its_node_went_on_then_that_is_seen_after_i
 }
 
 #[test]
+fn given_a_bridge_that_waits_for_confirmations_when_silent_then_only_a_node_with_more_than_those_counts() {
+    let looked_at = |confirmations: u64, at_ms| {
+        let mut plan = steady();
+        plan.bridges[0].confirmations = confirmations;
+        silent(plan).look(at_ms, Quiet::default())
+    };
+    let sink = silent(steady()).network.node(0).sink();
+    let height = silent(steady()).network.store().dag().blue_score(sink);
+    // The first block above genesis has blue score 1, and must be deeper than this.
+    assert!(looked_at(height - 2, 20_000 + PATIENCE_MS).is_err());
+    assert_eq!(looked_at(height - 2, 20_000 + PATIENCE_MS - 1), Ok(()));
+    assert_eq!(looked_at(height - 1, 20_000 + PATIENCE_MS), Ok(()));
+}
+
+#[test]
 fn given_something_in_the_way_when_a_bridge_is_silent_then_its_time_begins_when_that_is_over() {
     const LATE: u64 = 20_000 + PATIENCE_MS;
     let quiet_since = |since| Quiet { since: ms(since), ..Quiet::default() };
@@ -213,6 +232,16 @@ fn given_something_in_the_way_when_a_bridge_is_silent_then_its_time_begins_when_
     scene.tell(9_000, &unreachable(1)).expect("it is no silence");
     scene.tell(11_000, &connected()).expect("it is no silence");
     assert_eq!(scene.look(LATE, injured), Ok(()));
+
+    // The session that a fault slowed down is over, and so is the attempt: whoever never dials again is not excused.
+    for end in [disconnected(1), unreachable(1), rejected(1)] {
+        let mut scene = silent(steady());
+        if matches!(end, L1Event::Disconnected { .. }) {
+            scene.tell(5_000, &connected()).expect("it is no silence");
+        }
+        scene.tell(12_000, &end).expect("it is no silence");
+        assert!(scene.look(LATE + 1, injured).is_err(), "{end:?}");
+    }
 
     // What happens to its node, and a node that no bridge follows.
     let mut plan = steady();

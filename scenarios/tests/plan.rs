@@ -74,6 +74,7 @@ fn given_a_plan_that_cannot_be_run_when_read_then_a_sentence_names_what_is_wrong
         ("scenario = \"disconnect\"", "scenario = \"hurricane\"", "no scenario is named 'hurricane'"),
         ("nodes = [0]", "nodes = [8]", "bridge 0 follows node 8, there are 8 nodes"),
         ("nodes = [0]", "nodes = []", "bridge 0: no node address is configured"),
+        ("nodes = [0]", "nodes = [0]\nconfirmations = 51", "bridge 0: confirmations is 51, it must be at most 50"),
         ("poll_interval_ms = 1000", "poll_interval_ms = 0", "bridge 0: poll_interval must not be zero"),
         ("ghostdag_k = 10", "ghostdag_k = 0", "`ghostdag_k` is 0"),
         ("pruning_depth = 1222", "pruning_depth = 1221", "`pruning_depth` is 1221"),
@@ -85,6 +86,17 @@ fn given_a_plan_that_cannot_be_run_when_read_then_a_sentence_names_what_is_wrong
         let error = refused(from, to).to_string();
         assert!(error.contains(sentence), "'{to}': {error}");
     }
+}
+
+#[test]
+fn given_confirmations_when_written_and_read_then_the_bridge_waits_for_them_and_a_plan_without_says_nothing_of_them() {
+    let mut plan = Scenario::Steady.plan(5, SECONDS);
+    assert!(!plan.to_text().contains("confirmations"));
+    plan.bridges[0].confirmations = plan.parameters.finality_depth / 4;
+    let text = plan.to_text();
+    assert!(text.contains("\nconfirmations = 50\n"), "{text}");
+    let read = Plan::parse(&text).expect("the most is accepted");
+    assert_eq!((read.bridge(0).confirmations, read), (50, plan));
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn given_storms_in_which_nodes_prune_when_followed_then_bridges_arrive_or_were_a
     for scenario in Scenario::ALL {
         for seed in 1..=6 {
             for (parameters, seconds) in [(&storm, 600), (&shallow, 300)] {
-                let parameters = Arc::clone(parameters);
+                let parameters = Some(Arc::clone(parameters));
                 let request = Request { parameters, seconds: Some(seconds), ..Request::new(seed) };
                 // Not every scenario makes sense with every set.
                 let Ok(plan) = scenario.expand(&request) else {

@@ -74,6 +74,7 @@ fn given_the_same_seeds_when_soaked_in_two_processes_and_when_run_then_every_run
         counts.values().map(|count| count.as_u64().expect("a count")).sum()
     };
     assert_eq!(all(&summary["faults_by_kind"]), summary["faults"].as_u64().expect("a count"));
+    assert_eq!((&summary["stopped"], &summary["runs_asked"]), (&false.into(), &6.into()));
     assert_eq!(summary["coverage_gate"], false);
     assert!(summary["sim_seconds_per_cpu_second"].as_f64().is_some_and(|ratio| ratio > 1.0), "{summary}");
 }
@@ -162,7 +163,7 @@ fn given_runs_that_do_not_end_when_soaking_then_each_is_killed_and_told_as_hung(
         assert!(stdout.contains(&format!("      Replay dagstorm replay failures/steady-{seed}-")), "{stdout}");
     }
     assert!(stdout.contains("it took longer than 1s and its process was killed"), "{stdout}");
-    assert!(stdout.contains("      Failed progress: 2 of 2 runs"), "{stdout}");
+    assert!(stdout.contains("      Failed stall: 2 of 2 runs"), "{stdout}");
 }
 
 #[test]
@@ -200,6 +201,39 @@ fn given_ctrl_c_when_soaking_then_runs_that_began_are_finished_and_the_summary_i
     let seeds: Vec<u64> = by_seed(&lines, "verdict").into_keys().collect();
     assert_eq!(seeds, (1000..1000 + lines.len() as u64).collect::<Vec<_>>());
     assert_eq!(status.code().map(i64::from), summary["exit_code"].as_i64());
+    assert_eq!((&summary["stopped"], &summary["runs_asked"]), (&true.into(), &Value::Null));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn given_a_signal_when_seeds_are_left_then_it_is_said_that_not_all_were_run_and_that_is_no_pass() {
+    let arguments = ["soak", "steady", "--seeds", "1..1000001", "--jobs", "1"];
+    let stopped = |folder: &str, more: &[&str]| {
+        let arguments = [&arguments[..], more].concat();
+        let soak = dagstorm(folder, &arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let soak = soak.expect("the command starts");
+        let id = i32::try_from(soak.id()).ok().and_then(Pid::from_raw).expect("it has an id");
+        // It listens to signals before it starts a process.
+        child_of(&soak);
+        kill_process(id, Signal::TERM).expect("it runs for hours");
+        soak.wait_with_output().expect("the soak ends")
+    };
+    let output = stopped("stopped-seeds", &["--json"]);
+    let (lines, summary) = json_lines(&output.stdout);
+    assert!(lines.iter().all(|line| line["verdict"] == "pass"), "{lines:?}");
+    assert_eq!(
+        (summary["runs"].as_u64(), summary["passed"].as_u64()),
+        (Some(lines.len() as u64), Some(lines.len() as u64))
+    );
+    assert_eq!((&summary["stopped"], &summary["runs_asked"]), (&true.into(), &1_000_000.into()));
+    assert_eq!((output.status.code(), &summary["exit_code"]), (Some(13), &13.into()));
+    let output = stopped("stopped-seeds-text", &[]);
+    assert_eq!(output.status.code(), Some(13));
+    let stdout = text(&output.stdout);
+    assert!(
+        stdout.contains("      Missed not all seeds were run: ") && stdout.contains(" of 1000000 runs\n"),
+        "{stdout}"
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Property: within the liveness bound after the L1 came to rest, the bridge has its node's sink, or has ended as the
-//! oracle expects of this plan: in this `Fatal`, not in another, and never without one.
+//! Property: within the liveness bound after the L1 came to rest, the bridge has its node's sink, or what of the chain has enough
+//! confirmations, or has ended as the oracle expects of this plan: in this `Fatal`, not in another, and never without one.
 //!
 //! Moment: at rest; an end that is never expected, at once. Finds a bridge that hangs on a half-open connection, is not
 //! woken for the last block, gives up on a transient error (vprogs ends for good at any error of its first requests), or
@@ -37,7 +37,7 @@ pub struct Convergence {
 impl Checker for Convergence {
     fn new(plan: &Plan, bridge: usize) -> Self {
         // Of the faults only those matter here that make a node seem to be what it is not.
-        let faults = plan.faults.iter().filter(|fault| outcome::drops_pages(&fault.what)).cloned().collect();
+        let faults = plan.faults.iter().filter(|fault| outcome::page_drops(&fault.what) > 0).cloned().collect();
         let plan = Plan { faults, ..plan.clone() };
         Self { plan, bridge, fatal: None }
     }
@@ -80,11 +80,12 @@ impl Checker for Convergence {
         let Some(Rest { expected, sink, .. }) = context.rest else { return Ok(()) };
         let hash = |block| context.network.store().dag().hash(block);
         // A consumer without a block is at the anchor.
-        let (sink, genesis) = (hash(*sink), hash(BlockId::GENESIS));
+        let sink = hash(*sink);
+        let anchor = context.replica.anchor.unwrap_or_else(|| hash(BlockId::GENESIS));
         if context.bridge.consumer.state.is_some() && context.machine.is_none() {
             return Err("the consumer's process does not run".to_owned());
         }
-        let (tip, index) = context.replica.tip().map_or((genesis, 0), |tip| (tip.hash, tip.index));
+        let (tip, index) = context.replica.tip().map_or((anchor, 0), |tip| (tip.hash, tip.index));
         match (expected, &self.fatal) {
             (Expected::Ends(end @ End::WrongNetwork), Some(fatal)) if !end.is_told_by(fatal) => {
                 Err(format!("the bridge ended ({fatal}), but {expected}"))

@@ -1,5 +1,5 @@
 //! Property: after every event the path is a prefix of the selected chain that a node held when it took up a chain request of
-//! this bridge, and these requests come in the order in which they were asked: what a later answer changed, no earlier
+//! this bridge, with enough confirmations there for a block that is added; and these requests come in the order in which they were asked: what a later answer changed, no earlier
 //! answer changes back.
 //!
 //! Moment: every added block and reorg. Finds a bridge that applies what a notification says (its payload may jump over a
@@ -48,27 +48,35 @@ impl Checker for Guarantee {
     }
 
     fn on_event(&mut self, event: &L1Event, context: Context<'_>) -> Result<(), String> {
-        let tip = match event {
-            L1Event::BlockAdded(added) => added.block.hash,
-            L1Event::Reorg(reorg) => reorg.fork.hash,
+        let (tip, is_added) = match event {
+            L1Event::BlockAdded(added) => (added.block.hash, true),
+            L1Event::Reorg(reorg) => (reorg.fork.hash, false),
             _ => return Ok(()),
         };
+        let confirmations = if is_added { context.bridge.confirmations } else { 0 };
         let store = context.network.store();
         let since = self.longest_age.map_or(Duration::ZERO, |age| context.now.saturating_sub(age));
         let oldest = self.chain.answer;
         let fits = |at: &usize| {
             let answer = &context.answers[*at];
             let tip = store.dag().id(&tip).filter(|_| answer.at >= since);
+            let tip = tip.filter(|tip| has_confirmations(store, *tip, answer.sink, confirmations));
             tip.is_some_and(|tip| self.chain.holds(*at, answer.sink, tip, store))
         };
         match (oldest..context.answers.len()).find(fits) {
             Some(_) => Ok(()),
             None => Err(format!(
-                "no node had {tip} on its selected chain at any of the last {} chain requests that may have an effect now",
+                "no node had {tip} on its selected chain, {confirmations} confirmations deep, at any of the last {} chain requests that may have an effect now",
                 context.answers.len() - oldest
             )),
         }
     }
+}
+
+/// Whether the sink is high enough above the block. A block above the sink is on no chain of it.
+fn has_confirmations(store: &BlockStore, block: BlockId, sink: BlockId, confirmations: u64) -> bool {
+    let blue_score = |block: BlockId| store.dag().blue_score(block);
+    confirmations == 0 || blue_score(sink).saturating_sub(blue_score(block)) > confirmations
 }
 
 /// The selected chain of one answer's sink, walked down by selected parents as far as was asked.

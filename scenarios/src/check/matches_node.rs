@@ -1,5 +1,5 @@
-//! Property: at rest the consumer has what its node has: the chain rebuilt from events is the selected chain from genesis to
-//! the sink, with the same blue scores and the same accepted transactions in the same order.
+//! Property: at rest the consumer has what its node has: the chain rebuilt from events is the selected chain from the anchor
+//! to the sink, with the same blue scores and the same accepted transactions in the same order.
 //!
 //! Moment: at rest, unless the bridge had to end. Finds any event missed, invented or changed, also where every single step
 //! looked right, as a start in the middle of the chain. False for a while: all the time before.

@@ -138,6 +138,18 @@ pub struct Context<'a> {
     pub now: Duration,
 }
 
+impl Context<'_> {
+    /// Moves of the sinks of the bridge's nodes since then that may have been asked for and brought no block: none but of a bridge
+    /// that waits for confirmations.
+    pub(crate) fn moves_in_vain(&self, since: Duration) -> u64 {
+        if self.bridge.confirmations == 0 {
+            return 0;
+        }
+        let recent = self.sinks.iter().rev().take_while(|moved| moved.at >= since);
+        recent.filter(|moved| self.bridge.nodes.contains(&moved.node)).count() as u64
+    }
+}
+
 /// How grave a broken property is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breach {

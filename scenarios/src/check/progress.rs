@@ -14,7 +14,7 @@ use sim::{dag::BlockId, network::Network, node::Progress as NodeProgress, world:
 use super::{Breach, Checker, Context, Restart};
 use crate::{
     fault::StrangerKind,
-    oracle::{self, fork},
+    oracle::{self, fork, outcome::destination},
     plan::{Plan, PlannedOutageKind, SIMULATED_NETWORK},
 };
 
@@ -123,6 +123,7 @@ impl Checker for Progress {
         match event {
             L1Event::Connected { .. } => self.is_connected = true,
             L1Event::NodeRejected { retry_in: Some(pause), .. } if !self.is_connected => {
+                self.alone_at = context.now;
                 self.pauses.push(Pause { told_at: context.now, length: *pause });
             }
             L1Event::Disconnected { retry_in: Some(pause), .. } | L1Event::Unreachable { retry_in: pause, .. } => {
@@ -161,11 +162,9 @@ impl Checker for Progress {
 }
 
 impl Progress {
-    /// A fault of the present session may slow it down as long as it lasts.
+    /// A fault of the present session, or of the attempt to have one, may slow it down as long as it lasts.
     fn is_injured(&self, quiet: Quiet) -> bool {
-        // It may strike before the bridge knows who the node is.
-        let since = if self.is_connected { self.alone_at } else { self.told_at };
-        quiet.injured_at.is_some_and(|injured_at| injured_at >= since)
+        quiet.injured_at.is_some_and(|injured_at| injured_at >= self.alone_at)
     }
 
     /// The last time until now at which something happened to a node of the bridge.
@@ -198,7 +197,30 @@ fn is_ahead(node: u32, seen_at: Duration, context: Context<'_>) -> bool {
     let tip = context.replica.tip().map_or(anchor, |tip| tip.hash);
     let (Some(tip), Some(root)) = (dag.id(&tip), dag.id(&root)) else { return false };
     let sink = network.node(node as usize).sink();
-    oracle::is_heavier(store, seen.sink, tip) && fork(store, sink, root) == root && serves(network, node, root)
+    oracle::is_heavier(store, seen.sink, tip)
+        && fork(store, sink, root) == root
+        && serves(network, node, root)
+        && always_leads_on(node, seen_at, tip, context)
+}
+
+/// Whether a page of the node would have changed the chain at every moment since then: a heavier sink alone does not bring
+/// blocks that wait for confirmations.
+fn always_leads_on(node: u32, seen_at: Duration, tip: BlockId, context: Context<'_>) -> bool {
+    let (confirmations, store) = (context.bridge.confirmations, context.network.store());
+    if confirmations == 0 {
+        return true;
+    }
+    let moves = context.sinks.iter().rev().filter(|moved| moved.node == node);
+    let leads_on = |sink: BlockId| destination(store, tip, sink, confirmations) != tip;
+    for moved in moves {
+        if !leads_on(moved.sink) {
+            return false;
+        }
+        if moved.at <= seen_at {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether the node answers as a healthy one, and has not pruned what the bridge has as root.

@@ -1,7 +1,7 @@
 //! Property: attempts and requests are bounded at every time, not only in sum. After the end of a session or of an attempt
 //! the bridge pauses as long as it says; what it says grows with every failure, from half of the shortest pause to the
 //! longest; and no attempt is made that follows no end. In any few seconds it sends no more requests than the blocks that it
-//! delivers, its polls and its sessions need.
+//! delivers, its polls and its sessions need. To a bridge that waits for confirmations each move of a sink counts as a block.
 //!
 //! Moment: every event of a connection, and every few seconds of the storm. Finds a bridge that calls a node that accepts
 //! and closes in a tight loop, sends the request that its node just refused at once again, or asks once for each
@@ -123,6 +123,7 @@ impl Checker for Rate {
         let elapsed_ms = u64::try_from((now.began_at - before.began_at).as_millis()).unwrap_or(u64::MAX);
         let polls = elapsed_ms / context.bridge.poll_interval_ms.max(1) + 1;
         let (added, sessions) = (now.added - before.added, now.asked.attempts - before.asked.attempts);
+        let added = added.max(context.moves_in_vain(before.began_at));
         let allowed = PER_PAGE * (added + polls) + PER_SESSION * (sessions + 1) + UNDER_WAY;
         let requests = now.asked.requests - before.asked.requests;
         if requests > allowed {

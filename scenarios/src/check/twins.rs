@@ -2,10 +2,10 @@
 //! the same chain as what any other has. At rest those whose nodes agree, and which began at the same block, have the
 //! same chain with the same accepted transactions and the same finalized block, and their state machines the same root.
 //!
-//! Moment: every finalized block of every bridge, and at rest when each bridge was found right by itself. Finds what is right
-//! for each alone and wrong for a customer of both: a state root that depends on the way to the chain, on restarts or on the
-//! size of batches. False for a while: never. If nodes of one
-//! L1 have final blocks on different chains, as after a division longer than finality, their bridges must disagree too.
+//! Moment: the newest finalized block of every bridge, every few seconds of the storm and at its end; and at rest, when each
+//! bridge was found right by itself. Finds what is right for each alone and wrong for a customer of both: a state root that
+//! depends on the way to the chain, on restarts or on the size of batches. False for a while: never. If nodes of one L1 have
+//! final blocks on different chains, as after a division longer than finality, their bridges must disagree too.
 
 use std::fmt;
 
@@ -16,8 +16,8 @@ use sim::{block_store::BlockStore, dag::BlockId, world::SinkMoved};
 use super::{Breach, Failure};
 use crate::{
     consumer::{Replica, ReplicaBlock},
-    oracle::fork,
-    plan::Plan,
+    oracle::{fork, outcome::confirmed},
+    plan::{Plan, PlannedBridge},
 };
 
 /// Name of the property.
@@ -31,7 +31,9 @@ pub const MEANING: &str = "bridges that follow one L1 agree on what is final, an
 pub struct EndState {
     /// Number of the bridge.
     pub bridge: usize,
-    /// The consumer has the sink of the node that its bridge prefers.
+    /// Confirmations that the bridge waits for.
+    pub confirmations: u64,
+    /// The consumer has the sink of the node that its bridge prefers, or the highest block that has enough confirmations there.
     pub has_arrived: bool,
     /// The block below the first; `None` if there is no block. Who connects later may be given a later one.
     pub anchor: Option<Hash>,
@@ -39,22 +41,30 @@ pub struct EndState {
     pub tip: Option<ChainRef>,
     /// Hash over all chain blocks above the anchor, each with what it accepts, in order.
     pub chain: Hash,
-    /// The last finalized block; `None` if there is none.
+    /// The last finalized block; `None` if there is none, and of a bridge that waits for confirmations: it may have had a higher
+    /// tip before, below which a higher block is final.
     pub finalized: Option<ChainRef>,
     /// Root of the tree over all accounts, if there is a state machine.
     pub state_root: Option<Hash>,
 }
 
 impl EndState {
-    /// Where bridge number `bridge` stands with this chain, if the sink of its node is `sink`.
-    pub fn new(bridge: usize, replica: &Replica, sink: Option<Hash>, state_root: Option<Hash>) -> Self {
+    /// Where bridge number `bridge` stands with this chain, if what it gets of its node's chain ends at `sink`.
+    pub fn new(
+        bridge: usize,
+        replica: &Replica,
+        confirmations: u64,
+        sink: Option<Hash>,
+        state_root: Option<Hash>,
+    ) -> Self {
         Self {
             bridge,
+            confirmations,
             has_arrived: sink.is_some() && replica.tip().map(|tip| tip.hash) == sink,
             anchor: replica.anchor.filter(|_| !replica.blocks().is_empty()),
             tip: replica.tip(),
             chain: digest(replica.blocks()),
-            finalized: replica.finalized,
+            finalized: replica.finalized.filter(|_| confirmations == 0),
             state_root,
         }
     }
@@ -146,7 +156,9 @@ impl Twins {
         let arrived = || end_states.iter().filter(|end_state| end_state.has_arrived);
         for (position, end_state) in arrived().enumerate() {
             for other in arrived().take(position) {
-                let place = |end_state: &EndState| (end_state.anchor, end_state.tip.map(|tip| tip.hash));
+                let place = |end_state: &EndState| {
+                    (end_state.confirmations == 0, end_state.anchor, end_state.tip.map(|tip| tip.hash))
+                };
                 if place(end_state) != place(other) {
                     continue;
                 }
@@ -172,12 +184,12 @@ pub fn failure(bridge: Option<usize>, at: std::time::Duration, message: String) 
     Failure { property: NAME, meaning: MEANING, breach: Breach::Safety, bridge, at, message }
 }
 
-/// Whether a node of the bridge ever held a sink for which the block was final.
+/// Whether a node of the bridge ever held a sink with which the block was final for the bridge.
 fn was_final(plan: &Plan, bridge: usize, block: BlockId, store: &BlockStore, sinks: &[SinkMoved]) -> bool {
-    let nodes = &plan.bridges[bridge].nodes;
+    let PlannedBridge { nodes, confirmations, .. } = &plan.bridges[bridge];
     let blue_score = |block: BlockId| store.dag().blue_score(block);
     let deepest = blue_score(block).saturating_add(plan.parameters.finality_depth);
     let followed = sinks.iter().filter(|moved| nodes.contains(&moved.node) && blue_score(moved.sink) >= deepest);
-    let mut sinks = followed.map(|moved| moved.sink);
-    sinks.any(|sink| fork(store, sink, block) == block)
+    let mut tips = followed.map(|moved| confirmed(store, moved.sink, *confirmations));
+    tips.any(|tip| blue_score(tip) >= deepest && fork(store, tip, block) == block)
 }

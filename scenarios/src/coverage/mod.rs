@@ -99,6 +99,7 @@ points! {
     SyncError = "sync-error", "a batch cannot be stored because a sync fails";
     FullDisk = "full-disk", "a batch cannot be stored because the disk is full";
     ProcessKilled = "process-killed", "a process that has its store open is killed";
+    EndsInOrder = "ends-in-order", "a process ends as it was asked, after its bridge";
     DropsReceipts = "drops-receipts", "a state machine has dropped receipts of blocks far below the finalized root";
     ReorgDepth1 = "reorg-depth-1", "a reorg removes one block";
     ReorgDepth2 = "reorg-depth-2-to-3", "a reorg removes two or three blocks";
@@ -106,6 +107,9 @@ points! {
     ReorgDepth8 = "reorg-depth-8-to-15", "a reorg removes eight to fifteen blocks";
     ReorgDepth16 = "reorg-depth-16-to-31", "a reorg removes sixteen to 31 blocks";
     ReorgDepth32 = "reorg-depth-32-to-63", "a reorg removes 32 to 63 blocks";
+    ReorgDepth64 = "reorg-depth-64", "a reorg removes 64 blocks or more";
+    ReorgAboveFinalized = "reorg-above-finalized", "a reorg keeps one block more than the finalized one";
+    ReorgToFinalized = "reorg-to-finalized", "a reorg removes everything that is not final";
     ReorgQuarterFinality = "reorg-quarter-finality", "a reorg removes a block that was a quarter of the way to finality";
     ReorgHalfFinality = "reorg-half-finality", "a reorg removes a block that was half of the way to finality";
     SwitchesNode = "switches-node", "a session is with another node than the one before";

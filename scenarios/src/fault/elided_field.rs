@@ -1,21 +1,18 @@
 //! A chain page lacks a header field that a node always fills.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use borsh::BorshDeserialize;
-use bridge::wire::{Operation, encode};
-use kaspa_rpc_core::GetVirtualChainFromBlockV2Response;
+use kaspa_rpc_core::RpcOptionalHeader;
 use serde::{Deserialize, Serialize};
 use sim::{
     random::Stream,
     world::{
-        interposer::{Message, MessageFate, MessageKind, Parcel},
+        interposer::{Message, MessageFate},
         link::LinkControl,
     },
 };
-use workflow_serializer::serializer::Serializable;
 
-use super::{Drawn, FaultKind, Moment};
+use super::{Drawn, FaultKind, Moment, page};
 
 /// See the module documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,43 +39,41 @@ impl FaultKind for ElidedField {
         false
     }
 
+    fn fits(&self, message: &Message<'_>) -> bool {
+        page::counts(message).is_some_and(|counts| counts.added > 0) && self.on_page(message) != MessageFate::Pass
+    }
+
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
-        match elide(message, self.block as usize, self.field) {
-            Some(bytes) => MessageFate::Replace(vec![Parcel { after: Duration::ZERO, bytes }]),
-            None => MessageFate::Pass,
-        }
+        self.on_page(message)
     }
 }
 
-/// The chain page with field number `field` of the header of block number `block` left out; `None` if the message is
-/// no page with blocks.
-fn elide(message: &Message<'_>, block: usize, field: u8) -> Option<Vec<u8>> {
-    const HEADER: usize = 1 + 8 + 1 + 1 + 1;
-    let MessageKind::Reply { id, operation: Some(operation @ Operation::GetVirtualChainFromBlockV2) } = message.kind
-    else {
-        return None;
-    };
-    // The bytes are our own node's: reply header, result tag, then the response in its envelope.
-    let mut body = message.bytes.get(HEADER + 1..)?;
-    let page = <Serializable<GetVirtualChainFromBlockV2Response> as BorshDeserialize>::deserialize(&mut body);
-    let Serializable(mut page) = page.ok()?;
-    let blocks = Arc::make_mut(&mut page.chain_block_accepted_transactions);
-    let last = blocks.len().checked_sub(1)?;
-    let header = &mut blocks[block.min(last)].chain_block_header;
-    match field {
-        0 => header.hash = None,
-        1 => header.version = None,
-        2 => header.parents_by_level = None,
-        3 => header.hash_merkle_root = None,
-        4 => header.accepted_id_merkle_root = None,
-        5 => header.utxo_commitment = None,
-        6 => header.timestamp = None,
-        7 => header.bits = None,
-        8 => header.nonce = None,
-        9 => header.daa_score = None,
-        10 => header.blue_work = None,
-        11 => header.blue_score = None,
-        _ => header.pruning_point = None,
+impl ElidedField {
+    fn on_page(&self, message: &Message<'_>) -> MessageFate {
+        page::changed(message, |page| {
+            let blocks = Arc::make_mut(&mut page.chain_block_accepted_transactions);
+            let last = blocks.len().saturating_sub(1);
+            let block = blocks.get_mut((self.block as usize).min(last));
+            block.is_some_and(|block| leave_out(&mut block.chain_block_header, self.field))
+        })
     }
-    Some(encode::reply(id, operation, &page))
+}
+
+/// Whether the field was there.
+fn leave_out(header: &mut RpcOptionalHeader, field: u8) -> bool {
+    match field {
+        0 => header.hash.take().is_some(),
+        1 => header.version.take().is_some(),
+        2 => header.parents_by_level.take().is_some(),
+        3 => header.hash_merkle_root.take().is_some(),
+        4 => header.accepted_id_merkle_root.take().is_some(),
+        5 => header.utxo_commitment.take().is_some(),
+        6 => header.timestamp.take().is_some(),
+        7 => header.bits.take().is_some(),
+        8 => header.nonce.take().is_some(),
+        9 => header.daa_score.take().is_some(),
+        10 => header.blue_work.take().is_some(),
+        11 => header.blue_score.take().is_some(),
+        _ => header.pruning_point.take().is_some(),
+    }
 }

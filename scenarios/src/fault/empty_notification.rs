@@ -14,13 +14,13 @@ use sim::{
     },
 };
 
-use super::{Drawn, FaultKind, Moment};
+use super::{Drawn, FaultKind, Moment, TriggerError, trigger::at_most};
 
 /// See the module documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmptyNotification {
-    /// How many empty ones come behind it; 0: it is empty itself, and what it said is never told.
+    /// How many empty ones come behind it; 0: it is empty itself, and what it said is never told. At most 1,000.
     pub extra: u32,
 }
 
@@ -39,6 +39,10 @@ impl FaultKind for EmptyNotification {
         false
     }
 
+    fn check(&self) -> Result<(), TriggerError> {
+        at_most("extra", self.extra, MOST_EXTRA)
+    }
+
     fn multiplies(&self) -> bool {
         self.extra > 0
     }
@@ -53,7 +57,7 @@ impl FaultKind for EmptyNotification {
             return MessageFate::Replace(vec![parcel(empty())]);
         }
         let mut parcels = vec![parcel(message.bytes.to_vec())];
-        parcels.extend((0..self.extra.min(MOST_EXTRA)).map(|_| parcel(empty())));
+        parcels.extend((0..self.extra).map(|_| parcel(empty())));
         MessageFate::Replace(parcels)
     }
 }

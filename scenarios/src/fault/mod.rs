@@ -58,6 +58,7 @@ impl PlannedFault {
         if self.bridge as usize >= bridges {
             return Err(TriggerError::NoSuchBridge { bridge: self.bridge, bridges });
         }
+        self.what.kind().check()?;
         self.when.check(self.what.kind().moment())
     }
 }
@@ -82,6 +83,14 @@ pub trait FaultKind {
 
     /// Whether it ends a session in which a request waits, and the reply never arrives whole.
     fn loses_reply(&self) -> bool;
+
+    /// Checks its details.
+    ///
+    /// # Errors
+    /// The first that is too large.
+    fn check(&self) -> Result<(), TriggerError> {
+        Ok(())
+    }
 
     /// At an attempt to connect.
     fn on_attempt(&self) -> AttemptFate {

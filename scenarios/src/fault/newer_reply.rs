@@ -13,7 +13,7 @@ use sim::{
     },
 };
 
-use super::{Drawn, FaultKind, Moment, page};
+use super::{Drawn, FaultKind, Moment, TriggerError, page, trigger::at_most};
 
 /// See the module documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ use super::{Drawn, FaultKind, Moment, page};
 pub struct NewerReply {
     /// The version.
     pub version: u16,
-    /// How many bytes are appended to the response.
+    /// How many bytes are appended to the response, at most 65,536.
     pub appended: u32,
 }
 
@@ -38,6 +38,10 @@ impl FaultKind for NewerReply {
 
     fn loses_reply(&self) -> bool {
         false
+    }
+
+    fn check(&self) -> Result<(), TriggerError> {
+        at_most("appended", self.appended, MOST_APPENDED)
     }
 
     fn fits(&self, message: &Message<'_>) -> bool {
@@ -57,11 +61,10 @@ const MOST_APPENDED: u32 = 1 << 16;
 impl NewerReply {
     fn newer(&self, message: &Message<'_>) -> Option<Vec<u8>> {
         let mut bytes = message.bytes.to_vec();
-        let appended = self.appended.min(MOST_APPENDED);
-        let length = u32::from_le_bytes(*bytes.get(page::LENGTH_AT..)?.first_chunk()?).checked_add(appended)?;
+        let length = u32::from_le_bytes(*bytes.get(page::LENGTH_AT..)?.first_chunk()?).checked_add(self.appended)?;
         bytes.get_mut(page::LENGTH_AT..page::VERSION_AT)?.copy_from_slice(&length.to_le_bytes());
         bytes.get_mut(page::VERSION_AT..page::VERSION_AT + 2)?.copy_from_slice(&self.version.to_le_bytes());
-        bytes.extend((0..appended).map(|byte| byte as u8));
+        bytes.extend((0..self.appended).map(|byte| byte as u8));
         Some(bytes)
     }
 }

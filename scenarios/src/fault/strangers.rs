@@ -41,9 +41,9 @@ pub enum StrangerKind {
 
 /// What becomes of a message between a bridge and a node, if the node is among the strangers.
 pub(super) fn fate(strangers: &[PlannedStranger], message: &Message<'_>, link: &LinkControl) -> MessageFate {
-    let mut of_node = strangers.iter().filter(|stranger| stranger.node == message.node);
-    // One node is strange in one way.
-    of_node.next().map_or(MessageFate::Pass, |stranger| stranger.kind.fate(message, link))
+    // A plan names each node once at most.
+    let of_node = strangers.iter().find(|stranger| stranger.node == message.node);
+    of_node.map_or(MessageFate::Pass, |stranger| stranger.kind.fate(message, link))
 }
 
 impl StrangerKind {

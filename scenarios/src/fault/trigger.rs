@@ -35,7 +35,7 @@ pub struct Trigger {
     pub time_ms: Option<u64>,
 }
 
-/// Why a trigger can never fit.
+/// Why a fault with its trigger cannot be planned.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TriggerError {
@@ -55,12 +55,26 @@ pub enum TriggerError {
         /// Number of bridges.
         bridges: usize,
     },
+    /// More than any node sends.
+    #[error("`{field}` is {value}, it must be at most {most}")]
+    TooLarge {
+        /// The field.
+        field: &'static str,
+        /// What it is.
+        value: u32,
+        /// The most that is accepted.
+        most: u32,
+    },
     /// Occasions are counted from 1.
     #[error("`{field}` is 0, counting starts at 1")]
     Zero {
         /// The field.
         field: &'static str,
     },
+}
+
+pub(super) fn at_most(field: &'static str, value: u32, most: u32) -> Result<(), TriggerError> {
+    if value > most { Err(TriggerError::TooLarge { field, value, most }) } else { Ok(()) }
 }
 
 impl Trigger {

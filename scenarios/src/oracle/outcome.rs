@@ -6,6 +6,7 @@
 //! right only where even that leaves the question open. Of a bridge that has ended, each reason must have been true of its
 //! node (`reasons.rs`).
 
+mod confirmed;
 mod followed;
 mod reasons;
 
@@ -15,8 +16,9 @@ use bridge::{FatalError, RejectReason};
 use sim::{block_store::BlockStore, dag::BlockId, network::Network, world::SinkMoved};
 
 pub use self::{
+    confirmed::{confirmed, destination},
     followed::Followed,
-    reasons::{drops_pages, untrue},
+    reasons::{page_drops, untrue},
 };
 use super::{heaviest_allowed, selected_parent};
 use crate::plan::{Plan, PlannedBridge, PlannedOutageKind};
@@ -31,14 +33,15 @@ const SERVICE_TIME: Duration = Duration::from_secs(5);
 /// The truth at the end of a run, for one bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {
-    /// The sink of the node that the bridge must have reached: of the one that it prefers, unless it has that of another. The
-    /// bridge's own tip if it must wait there.
+    /// The block that the bridge must have reached: the sink of the node that it prefers, unless it has that of another; of a
+    /// bridge that waits for confirmations, the highest block that has them there. The bridge's own tip if it must wait there.
     pub sink: BlockId,
     /// How the bridge must end.
     pub expected: Expected,
     /// How often a followed node left a chain whose followers had a final block on it.
     pub finality_conflicts: u64,
-    /// Blue score of the deepest branch that a followed node held and that is not on its chain in the end.
+    /// Blue score of the deepest branch that a followed node held, as far as it had enough confirmations for the bridge, and that
+    /// is not on its chain in the end.
     pub deepest_lost_branch: u64,
 }
 
@@ -126,7 +129,8 @@ impl Rest {
             let expected = Expected::Ends(End::WrongNetwork);
             return Self { sink, expected, finality_conflicts: 0, deepest_lost_branch: 0 };
         }
-        let lost = LostBranches::find(plan, &planned.nodes, network.store(), sink, sinks);
+        let lost = LostBranches::find(plan, planned, network.store(), sink, sinks);
+        let sink = confirmed(network.store(), sink, planned.confirmations);
         let lag = undisturbed_lag(plan, bridge);
         let either = |why: String| Expected::Either { end: End::Conflicting, why };
         let expected = match lost {
@@ -211,13 +215,15 @@ struct LostBranches {
 }
 
 impl LostBranches {
-    fn find(plan: &Plan, nodes: &[u32], store: &BlockStore, sink: BlockId, sinks: &[SinkMoved]) -> Self {
+    fn find(plan: &Plan, planned: &PlannedBridge, store: &BlockStore, sink: BlockId, sinks: &[SinkMoved]) -> Self {
         let mut branches = Branches::new(store, sink);
         let mut lost = Self { conflicts: 0, longest: None, deepest: 0 };
-        for (position, node) in nodes.iter().enumerate() {
+        for (position, node) in planned.nodes.iter().enumerate() {
             let mut since = None;
             for moved in sinks.iter().filter(|moved| moved.node == *node) {
-                let depth = branches.depth_off(store, moved.sink);
+                // No follower was told more of the branch.
+                let tip = confirmed(store, moved.sink, planned.confirmations);
+                let depth = branches.depth_off(store, tip);
                 lost.deepest = lost.deepest.max(depth.unwrap_or(0));
                 match (since, depth.is_some_and(|depth| depth >= plan.parameters.finality_depth)) {
                     (None, true) => since = Some(moved.at),

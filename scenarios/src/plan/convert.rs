@@ -37,6 +37,7 @@ impl Plan {
     pub fn check(&self) -> Result<(), PlanError> {
         self.scenario()?;
         self.check_times()?;
+        self.check_confirmations()?;
         Network::new(self.network())?;
         self.economy.as_ref().map_or(Ok(()), EconomyConfig::check)?;
         let nodes = self.topology.hash_shares.len();
@@ -56,6 +57,10 @@ impl Plan {
         }
         if let Some(stranger) = self.topology.strangers.iter().find(|stranger| stranger.node as usize >= nodes) {
             return Err(PlanError::StrangerNode { node: stranger.node, nodes });
+        }
+        let mut strange = BTreeSet::new();
+        if let Some(stranger) = self.topology.strangers.iter().find(|stranger| !strange.insert(stranger.node)) {
+            return Err(PlanError::StrangerTwice { node: stranger.node });
         }
         let mut ids = BTreeSet::new();
         for fault in &self.faults {
@@ -103,6 +108,7 @@ impl Plan {
         config.backoff_min = Duration::from_millis(planned.backoff_min_ms);
         config.backoff_max = Duration::from_millis(planned.backoff_max_ms);
         config.high_water_mark = planned.high_water_mark;
+        config.confirmations = planned.confirmations;
         config.shutdown_timeout = Duration::from_millis(LONGEST_SHUTDOWN_MS);
         // Bridges that share a seed would return to a restarted node in step.
         config.seed = self.seed.0.wrapping_add(number as u64);
@@ -166,6 +172,7 @@ impl PlannedBridge {
             backoff_min_ms: ms(defaults.backoff_min),
             backoff_max_ms: ms(defaults.backoff_max),
             high_water_mark: defaults.high_water_mark,
+            confirmations: defaults.confirmations,
             network: SIMULATED_NETWORK.to_owned(),
             consumer: PlannedConsumer::default(),
         }

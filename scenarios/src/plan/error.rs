@@ -109,6 +109,12 @@ pub enum PlanError {
         /// Number of nodes.
         nodes: usize,
     },
+    /// Two strangers in one.
+    #[error("node {node} is a stranger twice, a node is strange in one way")]
+    StrangerTwice {
+        /// The node.
+        node: u32,
+    },
     /// The file is too large.
     #[error("the plan has more than {MOST_BYTES} bytes")]
     TooLarge,
@@ -121,6 +127,18 @@ pub enum PlanError {
         value_ms: u64,
         /// The longest that is accepted there, in milliseconds.
         most_ms: u64,
+    },
+    /// A bridge that keeps so many blocks back would have as final what its node may have pruned.
+    #[error(
+        "bridge {bridge}: confirmations is {confirmations}, it must be at most {most}, a part of the finality depth"
+    )]
+    TooManyConfirmations {
+        /// Number of the bridge, from 0.
+        bridge: usize,
+        /// What it is.
+        confirmations: u64,
+        /// The most that is accepted with these consensus parameters.
+        most: u64,
     },
     /// A disk that slow would store nothing in any storm.
     #[error("`{field}` is {value_us}, it must be at most {most_us}")]

@@ -1,5 +1,6 @@
-//! How long the times of a plan may be. Simulated time costs little where nothing happens, but the liveness bound grows with
-//! every one of these times, and a run lasts as long: with a week in a plan it would seem to hang.
+//! How long the times of a plan may be, and how long a bridge may keep blocks back. Simulated time costs little where nothing
+//! happens, but the liveness bound grows with every one of these times, and a run lasts as long: with a week in a plan it would
+//! seem to hang.
 
 use super::{
     Plan, PlanError, PlannedBridge, PlannedCut, PlannedDiskFault, PlannedDiskTrouble, PlannedHeal, PlannedLatency,
@@ -17,7 +18,20 @@ pub const SHORTEST_RESTART_MS: u64 = 100;
 /// Longest time that a disk takes for one operation, in microseconds: a minute.
 pub const SLOWEST_DISK_US: u64 = 60_000_000;
 
+/// Part of the finality depth that the confirmations of a bridge may be at most. What is final for a bridge is that much deeper
+/// below the sink than what is final for its node, and must be far from what nodes prune.
+const CONFIRMATIONS_PART: u64 = 4;
+
 impl Plan {
+    /// Checks how long bridges keep blocks back.
+    pub(super) fn check_confirmations(&self) -> Result<(), PlanError> {
+        let most = self.parameters.finality_depth / CONFIRMATIONS_PART;
+        let too_many = self.bridges.iter().enumerate().find(|(_, bridge)| bridge.confirmations > most);
+        too_many.map_or(Ok(()), |(number, bridge)| {
+            Err(PlanError::TooManyConfirmations { bridge: number, confirmations: bridge.confirmations, most })
+        })
+    }
+
     /// Checks every time that could keep a run from ending; the storm itself may last as long as the L1 allows.
     pub(super) fn check_times(&self) -> Result<(), PlanError> {
         at_most("topology.mean_delay_ms".to_owned(), self.topology.mean_delay_ms, LONGEST_MS)?;

@@ -202,6 +202,9 @@ pub struct PlannedBridge {
     pub backoff_max_ms: u64,
     /// Unacknowledged events at which fetching pauses.
     pub high_water_mark: u64,
+    /// Blocks are delivered when they are more than so many blue scores below the sink; 0 delivers all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub confirmations: u64,
     /// The network that it is configured for; the simulated one is simnet.
     #[serde(default = "simulated_network", skip_serializing_if = "is_simulated_network")]
     pub network: String,
@@ -219,6 +222,10 @@ fn simulated_network() -> String {
 
 fn is_simulated_network(network: &str) -> bool {
     network == SIMULATED_NETWORK
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn has_gates() -> bool {

@@ -18,7 +18,7 @@ use crate::{
     oracle::{
         Walk,
         economy::Books,
-        outcome::{Followed, Rest},
+        outcome::{Followed, Rest, confirmed},
     },
     plan::{Plan, PlannedBridge},
     report::MachineFigures,
@@ -149,9 +149,13 @@ impl Examiner {
 
     /// Where the consumer stands; where it was to arrive, and its state root, are known only when the run is over.
     pub(super) fn end_state(&self, number: usize, network: &Network) -> EndState {
-        let sink = self.rest.as_ref().map(|rest| network.store().dag().hash(rest.sink));
+        let (store, confirmations) = (network.store(), self.bridge.confirmations);
+        // What is at another node, or higher than confirmations let through, depends on the way.
+        let preferred = network.node(self.bridge.nodes[0] as usize).sink();
+        let usual = confirmed(store, preferred, confirmations);
+        let sink = self.rest.as_ref().filter(|rest| rest.sink == usual).map(|rest| store.dag().hash(rest.sink));
         let machine = self.machine_figures.filter(|_| self.rest.is_some());
-        EndState::new(number, &self.replica, sink, machine.map(|figures| figures.state_root))
+        EndState::new(number, &self.replica, confirmations, sink, machine.map(|figures| figures.state_root))
     }
 
     /// Something happened that no disk and no node can be blamed for.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bridge::L1Bridge;
-use sim::{dag::BlockId, world::World};
+use sim::world::World;
 
 use super::{
     EventTap, Untouched,
@@ -20,6 +20,7 @@ use crate::{
     check::{Failure, Quiet},
     coverage::Point,
     harness::Bridge,
+    oracle::outcome::{Followed, destination},
     plan::Plan,
 };
 
@@ -88,16 +89,16 @@ impl Follower {
         self.examiner.borrow_mut().hit(point);
     }
 
-    /// Whether nothing more is to be waited for: the consumer has a sink of its nodes, or the stream is over.
+    /// Whether nothing more is to be waited for: the consumer has what one of its nodes serves, or the stream is over.
     pub(super) fn is_settled(&self, world: &World) -> bool {
         let examiner = self.examiner.borrow();
         let network = world.network();
-        let dag = network.store().dag();
-        let sinks = || examiner.bridge.nodes.iter().map(|node| dag.hash(network.node(*node as usize).sink()));
-        // A consumer without a block is at the anchor.
-        let tip = examiner.replica().tip().map_or(dag.hash(BlockId::GENESIS), |tip| tip.hash);
+        let store = network.store();
+        let confirmations = examiner.bridge.confirmations;
+        let Followed { tip, .. } = Followed::of(examiner.replica(), store);
+        let mut sinks = examiner.bridge.nodes.iter().map(|node| network.node(*node as usize).sink());
         let is_up = examiner.is_up || examiner.machine_figures.is_none();
-        examiner.stream_over || is_up && sinks().any(|sink| sink == tip)
+        examiner.stream_over || is_up && sinks.any(|sink| destination(store, tip, sink, confirmations) == tip)
     }
 
     /// Tells the process of a state machine to leave it for [`check_at_rest`](Self::check_at_rest), in the present instant.

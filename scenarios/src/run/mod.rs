@@ -21,7 +21,7 @@ use sim::{
     trace::Entry,
     world::{
         World,
-        executor::{self, Executor, Stalled},
+        executor::{self, Executor},
     },
 };
 
@@ -41,6 +41,9 @@ use crate::{
     plan::Plan,
     report::{Figures, MachineFigures, ReorgSizes, Verdict, by_kind},
 };
+
+/// Name of the property that no checker watches but the run itself, and who waits for it.
+pub const STALL: &str = "stall";
 
 /// How long the run goes on after every consumer has arrived.
 const SETTLING_TIME: Duration = Duration::from_secs(3);
@@ -118,13 +121,25 @@ pub(crate) fn run_with(plan: Plan, trace_to: Option<Sender<Entry>>, subject: Box
     match executor::run(&streams, |executor| simulate(executor, plan, trace_to, subject)) {
         Ok(outcome) => outcome,
         Err(stalled) => Outcome {
-            verdict: Verdict::Liveness(no_progress(&stalled)),
+            verdict: Verdict::Liveness(stall(stalled.at(), stalled.to_string())),
             hash: Hash::default(),
             simulated: stalled.at(),
             figures: Figures::default(),
             coverage: Coverage::default(),
             end_states: Vec::new(),
         },
+    }
+}
+
+/// The failure of a run that does not come to its end.
+pub fn stall(at: Duration, message: String) -> Failure {
+    Failure {
+        property: STALL,
+        meaning: "simulated time goes on until the run's end: no task spins, and something is always due",
+        breach: Breach::Liveness,
+        bridge: None,
+        at,
+        message,
     }
 }
 
@@ -257,15 +272,4 @@ fn coverage(followers: &[Follower]) -> Coverage {
     let mut coverage = Coverage::default();
     followers.iter().for_each(|follower| coverage.add(follower.examiner().coverage()));
     coverage
-}
-
-fn no_progress(stalled: &Stalled) -> Failure {
-    Failure {
-        property: "progress",
-        meaning: "simulated time goes on until the run's end: no task spins, and something is always due",
-        breach: Breach::Liveness,
-        bridge: None,
-        at: stalled.at(),
-        message: stalled.to_string(),
-    }
 }

@@ -52,7 +52,7 @@ const MOST_DEFAULT_DEPTH: u64 = 1_000;
 
 /// The depth that is asked for; a quarter of finality unless told otherwise.
 pub(super) fn depth(request: &Request) -> u64 {
-    let default = || (request.parameters.finality_depth / 4).clamp(1, MOST_DEFAULT_DEPTH);
+    let default = || (request.parameters().finality_depth / 4).clamp(1, MOST_DEFAULT_DEPTH);
     request.depth.unwrap_or_else(default)
 }
 
@@ -77,10 +77,10 @@ pub(super) fn topology(request: &Request, storm_ms: u64) -> Topology {
     let parts = |thousandths: u64| u32::try_from(thousandths).expect("at most a thousand, times the winners");
     let mut hash_shares = vec![parts(1_000 - share); WINNERS + 1];
     hash_shares[FOLLOWED_NODE as usize] = parts(share * WINNERS as u64);
-    let mean_delay_ms = (request.parameters.block_interval_ms() / 5).clamp(1, MOST_DELAY_MS);
+    let mean_delay_ms = (request.parameters().block_interval_ms() / 5).clamp(1, MOST_DELAY_MS);
     let search = Search {
         depth: depth(request),
-        interval: Duration::from_millis(request.parameters.block_interval_ms()),
+        interval: Duration::from_millis(request.parameters().block_interval_ms()),
         share,
         settling: Duration::from_millis(mean_delay_ms) * SETTLING_DELAYS,
         storm: Duration::from_millis(storm_ms),
@@ -129,9 +129,9 @@ pub(super) fn missed_gates(plan: &Plan, figures: &Figures) -> Vec<String> {
 /// Thousandths of the hash power that the followed node has: little for small depths, so that few blocks come on top; as
 /// much as needed to lose before the others prune.
 fn share(request: &Request) -> u64 {
-    let depth = depth(request).min(largest_depth(&request.parameters));
+    let depth = depth(request).min(largest_depth(&request.parameters()));
     let in_time =
-        depth.saturating_mul(1_000).div_ceil(depth.saturating_add(before_pruning(&request.parameters)).max(1));
+        depth.saturating_mul(1_000).div_ceil(depth.saturating_add(before_pruning(&request.parameters())).max(1));
     depth.saturating_mul(2).saturating_add(20).max(in_time).min(MOST_SHARE)
 }
 
@@ -148,7 +148,7 @@ struct OwnBlocks {
 
 impl OwnBlocks {
     fn new(hash_shares: &[u32], request: &Request) -> Self {
-        let miners = Miners::new(hash_shares, request.parameters.blocks_per_second, Streams::new(request.seed));
+        let miners = Miners::new(hash_shares, request.parameters().blocks_per_second, Streams::new(request.seed));
         Self { miners, last: Duration::ZERO }
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn disconnects(streams: &Streams, storm_ms: u64) -> Vec<PlannedFault>
 /// a seed of the others stays the plan that it was.
 const OLDEST_KINDS: usize = 21;
 
-/// Swarm: half of the kinds exist in a run at all, each of these strikes up to four times.
+/// Half of these kinds exist in a run at all, each of them strikes up to four times.
 pub(super) fn faults(streams: &Streams, storm_ms: u64) -> Vec<PlannedFault> {
     let mut faults = Vec::new();
     for kind in 0..OLDEST_KINDS.min(Fault::KINDS) {

@@ -39,7 +39,7 @@ pub enum Scenario {
     /// The followed node is cut off for about as long as finality, and is wiped later: it leaves a chain that was final if it
     /// had stayed on it. Or a bridge is on the wrong network. Some bridges must end, the others must not.
     Fatal,
-    /// Every kind of fault, some kinds in each run, and slow consumers.
+    /// The oldest kinds of faults, some of them in each run, and slow consumers; the later kinds are in [`Swarm`](Self::Swarm) alone.
     Faults,
     /// A machine economy on a state machine: its process dies, its disk fails, nodes are cut off and joined again.
     MachineEconomy,
@@ -84,7 +84,9 @@ impl Scenario {
             Self::DeepReorg => "the followed node loses a chain of just the depth that --depth asks for",
             Self::Disconnect => "connections break while a request is in flight, and again on the way back",
             Self::Fatal => "a node wiped after a cut about as long as finality, or a wrong network: who must end does",
-            Self::Faults => "every kind of fault on connections and messages, some kinds in each run; slow consumers",
+            Self::Faults => {
+                "faults on connections and messages, some of the 21 oldest kinds in each run; slow consumers"
+            }
             Self::MachineEconomy => {
                 "drones, stations and insurers on a state machine whose disk fails and process dies"
             }
@@ -113,16 +115,16 @@ impl Scenario {
     /// Why this scenario has no such plan; it depends on everything but the seed.
     pub fn expand(self, request: &Request) -> Result<Plan, RequestError> {
         self.check(request)?;
-        let Request { seed, parameters, .. } = request;
-        let streams = Streams::new(*seed);
+        let (seed, parameters) = (request.seed, request.parameters());
+        let streams = Streams::new(seed);
         let storm_ms = self.seconds(request).saturating_mul(1_000);
         let mut plan = Plan {
             version: plan::VERSION,
             scenario: self.name().to_owned(),
-            seed: Seed(*seed),
+            seed: Seed(seed),
             storm_ms,
             gates: true,
-            parameters: ParameterSet::clone(parameters),
+            parameters: ParameterSet::clone(&parameters),
             topology: Topology {
                 hash_shares: vec![1; NODES],
                 mean_delay_ms: MEAN_DELAY * parameters.block_interval_ms(),
@@ -146,7 +148,7 @@ impl Scenario {
                 draw::consumer(&mut plan.bridges[0], &streams);
             }
             Self::MachineEconomy => machine_economy::expand(&mut plan, &streams),
-            Self::Reorg => plan.topology.cuts = draw::cuts(&streams, storm_ms, parameters),
+            Self::Reorg => plan.topology.cuts = draw::cuts(&streams, storm_ms, &parameters),
             Self::Steady => {}
             Self::Swarm => swarm::expand(&mut plan, &streams, request),
         }

@@ -31,8 +31,8 @@ pub struct Request {
     pub seed: u64,
     /// Simulated seconds of storm; as many as the scenario needs if `None`, [`DEFAULT_SECONDS`] if that is enough.
     pub seconds: Option<u64>,
-    /// Consensus parameters.
-    pub parameters: Arc<ParameterSet>,
+    /// Consensus parameters; `swarm` draws its own if `None`, the other scenarios have the set `storm`.
+    pub parameters: Option<Arc<ParameterSet>>,
     /// Chain blocks that the reorg of `deep-reorg` is to remove.
     pub depth: Option<u64>,
     /// What `swarm` leaves to the seed.
@@ -52,9 +52,14 @@ pub enum Profile {
 }
 
 impl Request {
-    /// The seed under the set `storm`, with nothing else asked for.
+    /// The seed, with nothing else asked for.
     pub fn new(seed: u64) -> Self {
-        Self { seed, seconds: None, parameters: Arc::new(ParameterSet::storm()), depth: None, profile: Profile::Any }
+        Self { seed, seconds: None, parameters: None, depth: None, profile: Profile::Any }
+    }
+
+    /// The parameters that were asked for, or else the set `storm`.
+    pub fn parameters(&self) -> Arc<ParameterSet> {
+        self.parameters.clone().unwrap_or_else(|| Arc::new(ParameterSet::storm()))
     }
 }
 
@@ -123,17 +128,18 @@ impl Scenario {
     /// # Errors
     /// Why not.
     pub fn check(self, request: &Request) -> Result<(), RequestError> {
-        request.parameters.check()?;
-        let (scenario, set) = (self.name(), || request.parameters.name.clone());
+        let parameters = request.parameters();
+        parameters.check()?;
+        let (scenario, set) = (self.name(), || parameters.name.clone());
         if self == Self::DeepReorg {
-            let (depth, largest) = (deep_reorg::depth(request), deep_reorg::largest_depth(&request.parameters));
+            let (depth, largest) = (deep_reorg::depth(request), deep_reorg::largest_depth(&parameters));
             if depth > largest {
                 return Err(RequestError::TooDeep { set: set(), depth, largest });
             }
         } else if request.depth.is_some() {
             return Err(RequestError::DepthElsewhere { scenario });
         }
-        let finality_depth = request.parameters.finality_depth;
+        let finality_depth = parameters.finality_depth;
         if matches!(self, Self::Fatal | Self::MachineEconomy | Self::Reorg | Self::Swarm)
             && finality_depth < LEAST_FINALITY_DEPTH
         {
@@ -167,7 +173,8 @@ impl Scenario {
 
     /// Length from which on a run sees what it is there for, nearly whatever the seed.
     fn useful_seconds(self, request: &Request) -> u64 {
-        let finality_depth = request.parameters.finality_depth;
+        let parameters = request.parameters();
+        let finality_depth = parameters.finality_depth;
         let blocks = match self {
             Self::DeepReorg => deep_reorg::least_blocks(request),
             Self::Disconnect | Self::Faults | Self::Reorg | Self::Swarm => DEFAULT_BLOCKS,
@@ -178,6 +185,6 @@ impl Scenario {
                 finality_depth.saturating_add(finality_depth / 4).saturating_add(DEFAULT_BLOCKS / 4)
             }
         };
-        blocks.saturating_mul(request.parameters.block_interval_ms()).div_ceil(1_000)
+        blocks.saturating_mul(parameters.block_interval_ms()).div_ceil(1_000)
     }
 }

@@ -29,7 +29,7 @@ const IN_REAL_BLOCKS: [Point; 7] = [
 ];
 
 /// What happens to a process, which is no event; reached by `machine_economy.rs`.
-const IN_PROCESSES: [Point; 12] = [
+const IN_PROCESSES: [Point; 13] = [
     Point::RollsBackExecuted,
     Point::CrashInWrite,
     Point::CrashInSync,
@@ -41,6 +41,7 @@ const IN_PROCESSES: [Point; 12] = [
     Point::SyncError,
     Point::FullDisk,
     Point::ProcessKilled,
+    Point::EndsInOrder,
     Point::DropsReceipts,
 ];
 
@@ -48,13 +49,16 @@ const IN_PROCESSES: [Point; 12] = [
 const IN_RUNS: [Point; 1] = [Point::BridgesPart];
 
 /// How deep reorgs are, told besides whatever else they are.
-const DEPTHS: [Point; 8] = [
+const DEPTHS: [Point; 11] = [
     Point::ReorgDepth1,
     Point::ReorgDepth2,
     Point::ReorgDepth4,
     Point::ReorgDepth8,
     Point::ReorgDepth16,
     Point::ReorgDepth32,
+    Point::ReorgDepth64,
+    Point::ReorgAboveFinalized,
+    Point::ReorgToFinalized,
     Point::ReorgQuarterFinality,
     Point::ReorgHalfFinality,
 ];

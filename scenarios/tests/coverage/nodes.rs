@@ -34,8 +34,23 @@ fn given_reorgs_of_all_depths_when_told_then_each_is_in_its_range() {
     }
     // The finality depth is 200, and the lowest of n blocks is n - 1 below the tip.
     assert_eq!(depths(51), [Point::ReorgDepth32, Point::ReorgQuarterFinality]);
-    assert_eq!(depths(64), [Point::ReorgQuarterFinality]);
-    assert_eq!(depths(101), [Point::ReorgQuarterFinality, Point::ReorgHalfFinality]);
+    assert_eq!(depths(63), [Point::ReorgDepth32, Point::ReorgQuarterFinality]);
+    assert_eq!(depths(64), [Point::ReorgDepth64, Point::ReorgQuarterFinality]);
+    assert_eq!(depths(101), [Point::ReorgDepth64, Point::ReorgQuarterFinality, Point::ReorgHalfFinality]);
+}
+
+#[test]
+fn given_reorgs_down_to_the_final_block_or_the_next_when_told_then_each_is_seen() {
+    let network = empty_network();
+    for (kept, expected) in [(0, Some(Point::ReorgToFinalized)), (1, Some(Point::ReorgAboveFinalized)), (2, None)] {
+        let mut scene = Scene::new(&network);
+        (1..=9).for_each(|name| scene.add(Hash::from_u64_word(name), name));
+        scene.finalize(4);
+        scene.remove(9 - 4 - kept);
+        let edges = [Point::ReorgToFinalized, Point::ReorgAboveFinalized];
+        let reached: Vec<Point> = scene.reached().into_iter().filter(|point| edges.contains(point)).collect();
+        assert_eq!(reached, Vec::from_iter(expected));
+    }
 }
 
 fn connected(node: usize) -> L1Event {

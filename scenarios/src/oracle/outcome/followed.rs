@@ -8,7 +8,7 @@
 use bridge::ChainRef;
 use sim::{block_store::BlockStore, dag::BlockId, network::Network};
 
-use super::{End, Expected};
+use super::{End, Expected, destination};
 use crate::{
     consumer::Replica,
     fault::{PlannedStranger, StrangerKind},
@@ -40,7 +40,7 @@ impl Followed {
 /// What one node is to a bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Node {
-    /// Its sink is the bridge's tip.
+    /// The bridge has what it serves: its sink is the bridge's tip, or too near above that for the confirmations.
     Reached,
     /// It serves a heavier chain with all that is final.
     Leads,
@@ -64,10 +64,10 @@ pub(super) fn judge(plan: &Plan, bridge: usize, network: &Network, sinks: &[Bloc
             _ if !is_at_home(plan, bridge, node) => Node::Left(End::WrongNetwork),
             Some(StrangerKind::TooOld) => Node::Left(End::TooOld),
             Some(StrangerKind::OtherNetwork | StrangerKind::Unsynced) | None => {
-                of_node(network, node as usize, sink, has)
+                of_node(network, node as usize, sink, has, planned.confirmations)
             }
         };
-        judged.push((what, sink));
+        judged.push((what, destination(network.store(), has.tip, sink, planned.confirmations)));
     }
     let first = |wanted: Node| judged.iter().find(|(what, _)| *what == wanted).map(|(_, sink)| *sink);
     if let Some(sink) = first(Node::Reached).or_else(|| first(Node::Leads)) {
@@ -106,10 +106,10 @@ pub(super) struct Judgement {
 }
 
 /// What a node with this sink is to a bridge.
-fn of_node(network: &Network, node: usize, sink: BlockId, has: Followed) -> Node {
+fn of_node(network: &Network, node: usize, sink: BlockId, has: Followed, confirmations: u64) -> Node {
     let (store, view) = (network.store(), network.node(node));
     let Followed { tip, root } = has;
-    if sink == tip {
+    if destination(store, tip, sink, confirmations) == tip {
         return Node::Reached;
     }
     if weight(store, sink) <= weight(store, tip) {

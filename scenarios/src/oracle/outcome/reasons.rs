@@ -29,7 +29,7 @@ pub fn untrue(
     match reason {
         RejectReason::WrongNetwork { .. } if !is_at_home(plan, bridge, node) => None,
         RejectReason::WrongNetwork { .. } => Some(format!("node {node} is on the same network")),
-        // A fault that drops the connection at pages, and at nothing else, looks the same for as long as it goes on.
+        // Faults that drop the connection at pages, and at nothing else, look the same if they do so often enough.
         RejectReason::OperationUnknown { .. } if is_too_old || may_look_too_old(plan, bridge) => None,
         RejectReason::OperationUnknown { .. } => Some(format!("node {node} knows every request")),
         RejectReason::Conflicting { root } => untrue_conflict(plan, network.store(), held(), has, *root),
@@ -40,20 +40,23 @@ pub fn untrue(
     }
 }
 
-/// Whether a fault of the bridge makes a node seem not to know the request for pages.
+/// How often a node must drop the connection at the smallest page before the bridge is sure that it does not know the request.
+const DROPS_OF_TOO_OLD: u32 = 3;
+
+/// Whether faults of the bridge can make a node seem not to know the request for pages.
 pub fn may_look_too_old(plan: &Plan, bridge: usize) -> bool {
-    let mut of_bridge = plan.faults.iter().filter(|fault| fault.bridge as usize == bridge);
-    of_bridge.any(|fault| drops_pages(&fault.what))
+    let of_bridge = plan.faults.iter().filter(|fault| fault.bridge as usize == bridge);
+    of_bridge.fold(0_u32, |drops, fault| drops.saturating_add(page_drops(&fault.what))) >= DROPS_OF_TOO_OLD
 }
 
-/// Whether the fault drops the connection at each request for a page.
-pub fn drops_pages(fault: &Fault) -> bool {
-    let operation = match fault {
-        Fault::UnknownOperation(fault) => fault.operation,
-        Fault::KillerRequest(fault) => fault.operation,
-        _ => return false,
+/// Requests for pages at which the fault drops the connection.
+pub fn page_drops(fault: &Fault) -> u32 {
+    let (operation, times) = match fault {
+        Fault::UnknownOperation(fault) => (fault.operation, fault.times),
+        Fault::KillerRequest(fault) => (fault.operation, fault.times),
+        _ => return 0,
     };
-    operation == AskedOperation::Page
+    if operation == AskedOperation::Page { times.saturating_add(1) } else { 0 }
 }
 
 /// A block that is final for the bridge must have been missing from a heavier chain of the node.

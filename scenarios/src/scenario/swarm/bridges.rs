@@ -14,11 +14,19 @@ const BRIDGES: [u64; 16] = [1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 4];
 /// Numbers of nodes of a bridge: one of these.
 const NODES: [u64; 8] = [1, 1, 1, 1, 2, 2, 2, 3];
 
+/// Part of the finality depth that a bridge waits for at most. A reorg that takes back what it was told is deeper.
+const CONFIRMATIONS_PART: u64 = 8;
+
 /// Replaces the bridges of the plan by those that the seed draws, and makes strangers of some nodes.
 pub(super) fn draw(plan: &mut Plan, streams: &Streams, weather: &Weather) {
     let count = BRIDGES[streams.stream("swarm bridges", 0).below(BRIDGES.len() as u64) as usize];
     let nodes = plan.topology.hash_shares.len() as u64;
-    plan.bridges = (0..count).map(|number| bridge(streams, number, nodes)).collect();
+    let most = plan.parameters.finality_depth / CONFIRMATIONS_PART;
+    let drawn = |number| PlannedBridge {
+        confirmations: confirmations(streams, number, most),
+        ..bridge(streams, number, nodes)
+    };
+    plan.bridges = (0..count).map(drawn).collect();
     // A bridge that has only such nodes ends at once, and sees nothing of all else: they are rare.
     if weather.has(Kind::Strangers) && streams.stream("swarm strangers", 0).chance(1, 2) {
         strangers(plan, streams, count, weather);
@@ -47,6 +55,12 @@ fn strangers(plan: &mut Plan, streams: &Streams, count: u64, weather: &Weather) 
         stranger.network = "devnet".to_owned();
         plan.bridges.push(stranger);
     }
+}
+
+/// How long the bridge keeps blocks back: one in four does.
+fn confirmations(streams: &Streams, number: u64, most: u64) -> u64 {
+    let mut stream = streams.stream("swarm confirmations", number);
+    if most > 0 && stream.chance(1, 4) { 1 + stream.below(most) } else { 0 }
 }
 
 fn bridge(streams: &Streams, number: u64, nodes: u64) -> PlannedBridge {

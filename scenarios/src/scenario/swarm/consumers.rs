@@ -4,6 +4,7 @@ use sim::random::{Stream, Streams};
 
 use super::{
     super::draw::{from, operation},
+    usual_storms,
     weather::{Kind, Weather},
 };
 use crate::plan::{Plan, PlannedConsumer, PlannedDiskFault, PlannedDiskTrouble, PlannedState, PlannedStop};
@@ -21,6 +22,9 @@ const LONG_RESTART_MS: (u64, u64) = (10_000, 40_000);
 /// Writes and syncs among which a disk fault waits for its own.
 const WRITES: u64 = 14;
 const SYNCS: u64 = 5;
+
+/// Longest time that a consumer stops, in milliseconds.
+const LONGEST_STOP_MS: u64 = 30_000;
 
 /// Chain blocks below the root up to which receipts are kept, at most.
 const MOST_BLOCKS_WITH_RECEIPTS: u64 = 60;
@@ -45,28 +49,36 @@ pub(super) fn draw(plan: &mut Plan, streams: &Streams, weather: &Weather) {
 }
 
 fn stops(streams: &Streams, bridge: u64, storm_ms: u64, weather: &Weather) -> Vec<PlannedStop> {
-    let count = streams.stream("swarm stops", bridge).below(2 * weather.wildness + 1);
+    let storms = usual_storms(storm_ms);
+    let count = streams.stream("swarm stops", bridge).below(2 * weather.wildness * storms + 1);
+    let longest_ms = (storm_ms / storms / 4).min(LONGEST_STOP_MS);
     let stop = |number: u64| {
         let mut stream = streams.stream("swarm stop", bridge << 32 | number);
-        PlannedStop { at_ms: stream.below(storm_ms), for_ms: 200 + stream.below(storm_ms / 4) }
+        PlannedStop { at_ms: stream.below(storm_ms), for_ms: 200 + stream.below(longest_ms) }
     };
     (0..count).map(stop).collect()
 }
 
 fn state(streams: &Streams, bridge: u64, storm_ms: u64, weather: &Weather) -> PlannedState {
+    let faults = |storms| up_to(4 * weather.wildness * storms, streams, bridge, storm_ms);
     let mut stream = streams.stream("swarm state", bridge);
     PlannedState {
         write_latency_us: from(WRITE_LATENCY_US, &mut stream),
         sync_latency_us: from(SYNC_LATENCY_US, &mut stream),
         commit_interval_ms: if stream.chance(1, 2) { stream.below(1_000) } else { 0 },
         receipts_below_root: stream.chance(1, 2).then(|| stream.below(MOST_BLOCKS_WITH_RECEIPTS)),
-        faults: if weather.has(Kind::Disks) { disk_faults(streams, bridge, storm_ms, weather) } else { Vec::new() },
+        faults: if weather.has(Kind::Disks) { faults(usual_storms(storm_ms)) } else { Vec::new() },
     }
 }
 
-/// Faults of the disk and ends of the process of one bridge.
+/// Faults of the disk and ends of the process of one bridge, as many as in a usual storm whatever its length.
 pub(super) fn disk_faults(streams: &Streams, bridge: u64, storm_ms: u64, weather: &Weather) -> Vec<PlannedDiskFault> {
-    let count = 1 + streams.stream("swarm disk", bridge).below(4 * weather.wildness);
+    up_to(4 * weather.wildness, streams, bridge, storm_ms)
+}
+
+/// At least one fault, and up to so many, each with another that strikes the next process one time in four.
+fn up_to(most: u64, streams: &Streams, bridge: u64, storm_ms: u64) -> Vec<PlannedDiskFault> {
+    let count = 1 + streams.stream("swarm disk", bridge).below(most);
     let mut faults = Vec::new();
     for number in 0..count {
         let mut stream = streams.stream("swarm disk fault", bridge << 32 | number);

@@ -4,6 +4,7 @@ use sim::random::{Stream, Streams};
 
 use super::{
     super::draw::from,
+    drawn_storms,
     weather::{Kind, Weather},
 };
 use crate::plan::{Plan, PlannedCut, PlannedHeal, PlannedOutage, PlannedOutageKind};
@@ -23,16 +24,22 @@ const OVERLAP_MS: u64 = 1;
 /// Branches this near the finality depth, in blocks, are at its edge.
 const EDGE_BLOCKS: u64 = 8;
 
+/// A branch this much shorter than the finality depth, or one block more, is the longest that a node still leaves: for its
+/// bridge the fork is the final block itself, or the one above it.
+const EXACT_BLOCKS: u64 = 2;
+
 /// Adds every kind of cut that exists in this weather.
 pub(super) fn draw(plan: &mut Plan, streams: &Streams, weather: &Weather) {
-    if weather.has(Kind::Flapping) {
-        flapping(plan, streams);
+    let halves = weather.has(Kind::Flapping).then(|| Halves::around_the_listener(plan));
+    if let Some(halves) = &halves {
+        halves.balance(&mut plan.topology.hash_shares);
+        (0..drawn_storms(plan)).for_each(|episode| flapping(plan, streams, halves, episode));
     }
     if weather.has(Kind::FinalityEdge) {
-        finality_edge(plan, streams);
+        finality_edge(plan, streams, halves.as_ref());
     }
     if weather.has(Kind::Cuts) {
-        let count = 1 + streams.stream("swarm cuts", 0).below(3 * weather.wildness);
+        let count = 1 + streams.stream("swarm cuts", 0).below(3 * weather.wildness * drawn_storms(plan));
         let cuts: Vec<_> = (0..count).map(|number| cut(plan, &mut streams.stream("swarm cut", number))).collect();
         plan.topology.cuts.extend(cuts);
     }
@@ -53,7 +60,9 @@ fn cut(plan: &Plan, stream: &mut Stream) -> PlannedCut {
             side.push(node);
         }
     }
-    let heal = if stream.chance(1, 2) {
+    // A side without hash power does not grow, and one with half of it or more may never lose.
+    let can_lose = (1..share_of_others(plan, &side)).contains(&share_of(plan, &side));
+    let heal = if stream.chance(1, 2) && can_lose {
         PlannedHeal::WhenChainGrew { node: first, chain_blocks: from(LOST_BLOCKS, stream) }
     } else {
         PlannedHeal::AtMs(at_ms + interval_ms * from(CUT_BLOCKS, stream))
@@ -61,22 +70,47 @@ fn cut(plan: &Plan, stream: &mut Stream) -> PlannedCut {
     PlannedCut { at_ms, side, heal }
 }
 
-/// The nodes fall into two halves, and one without hash power hears the one, then the other.
-fn flapping(plan: &mut Plan, streams: &Streams) {
-    let shares = &plan.topology.hash_shares;
-    let nodes = shares.len() as u32;
-    let listener = shares.iter().position(|share| *share == 0).map_or(0, |node| node as u32);
-    let half = |first: u32| -> Vec<u32> { (0..nodes).filter(|node| *node != listener && node % 2 == first).collect() };
-    let mut stream = streams.stream("swarm flapping", 0);
+/// Two groups of nodes, and a node without hash power that is in neither.
+struct Halves {
+    listener: u32,
+    nodes: [Vec<u32>; 2],
+}
+
+impl Halves {
+    /// The listener is the node that the first bridge prefers: what it hears is what the bridge is told.
+    fn around_the_listener(plan: &Plan) -> Self {
+        let nodes = plan.topology.hash_shares.len() as u32;
+        let listener = plan.bridges[0].nodes[0];
+        let half = |first| (0..nodes).filter(|node| *node != listener && node % 2 == first).collect();
+        Self { listener, nodes: [half(0), half(1)] }
+    }
+
+    /// Takes the listener's hash power away and makes the lighter half as heavy as the other, node by node in turn.
+    fn balance(&self, hash_shares: &mut [u32]) {
+        hash_shares[self.listener as usize] = 0;
+        let share = |half: &Vec<u32>| -> u32 { half.iter().map(|node| hash_shares[*node as usize]).sum() };
+        let [even, odd] = self.nodes.each_ref().map(share);
+        let (lighter, missing) = if even < odd { (0, odd - even) } else { (1, even - odd) };
+        for node in self.nodes[lighter].iter().cycle().take(missing as usize) {
+            hash_shares[*node as usize] += 1;
+        }
+    }
+}
+
+/// One that has no hash power hears one half, then the other.
+fn flapping(plan: &mut Plan, streams: &Streams, halves: &Halves, episode: u64) {
+    let mut stream = streams.stream("swarm flapping", episode);
     let interval_ms = plan.parameters.block_interval_ms();
     let turns = 2 + stream.below(6);
     let turn_ms = interval_ms * from(FLAP_BLOCKS, &mut stream);
-    let mut at_ms = stream.below(plan.storm_ms / 2) + 1;
+    // There is time for it: none begins in the last half of a storm, or of the last that a longer one counts for.
+    let last_ms = plan.storm_ms - plan.storm_ms / drawn_storms(plan) / 2;
+    let mut at_ms = stream.below(last_ms) + 1;
     for turn in 0..turns {
-        // Half of 0 is listened to in even turns, half of 1 in odd ones.
-        let mut side = half(0);
+        // The half of node 0 is listened to in even turns, the other in odd ones.
+        let mut side = halves.nodes[0].clone();
         if turn % 2 == 0 {
-            side.push(listener);
+            side.push(halves.listener);
         }
         let heal = PlannedHeal::AtMs(at_ms + turn_ms + OVERLAP_MS);
         plan.topology.cuts.push(PlannedCut { at_ms, side, heal });
@@ -85,18 +119,29 @@ fn flapping(plan: &mut Plan, streams: &Streams) {
 }
 
 /// A node with the smaller part of the hash power is alone until its branch is about as deep as finality. One time in two it
-/// is made to leave that branch later, whether it may or not.
-fn finality_edge(plan: &mut Plan, streams: &Streams) {
+/// is made to leave that branch later, whether it may or not. There is none if no bridge prefers a node that can be so.
+fn finality_edge(plan: &mut Plan, streams: &Streams, halves: Option<&Halves>) {
     let mut stream = streams.stream("swarm finality", 0);
     let finality_depth = plan.parameters.finality_depth;
-    let first = plan.bridges[stream.below(plan.bridges.len() as u64) as usize].nodes[0];
-    let others: u32 = shares_of_others(plan, first);
-    // From a third to two fifths of all.
+    let bridges = plan.bridges.len();
+    let chosen = stream.below(bridges as u64) as usize;
+    let mut in_turn = (0..bridges).map(|step| plan.bridges[(chosen + step) % bridges].nodes[0]);
+    let has_power = |node: &u32| plan.topology.hash_shares[*node as usize] > 0;
+    let Some(first) = in_turn.find(has_power) else { return };
+    let others = share_of_others(plan, &[first]);
+    // From a third to two fifths of all, unless halves have to be equal.
     plan.topology.hash_shares[first as usize] = (others * (10 + stream.below(4) as u32) / 20).max(1);
-    let chain_blocks = if stream.chance(1, 2) {
-        finality_depth - EDGE_BLOCKS + stream.below(2 * EDGE_BLOCKS + 1)
-    } else {
-        finality_depth * (50 + stream.below(91)) / 100
+    if let Some(halves) = halves {
+        halves.balance(&mut plan.topology.hash_shares);
+    }
+    if share_of(plan, &[first]) >= share_of_others(plan, &[first]) {
+        // It is one half by itself.
+        return;
+    }
+    let chain_blocks = match stream.below(4) {
+        0 => finality_depth - EXACT_BLOCKS - stream.below(2),
+        1 => finality_depth - EDGE_BLOCKS + stream.below(2 * EDGE_BLOCKS + 1),
+        _ => finality_depth * (50 + stream.below(91)) / 100,
     };
     let interval_ms = plan.parameters.block_interval_ms();
     let at_ms = interval_ms * (20 + stream.below(150));
@@ -112,7 +157,10 @@ fn finality_edge(plan: &mut Plan, streams: &Streams) {
     }
 }
 
-fn shares_of_others(plan: &Plan, node: u32) -> u32 {
-    let shares = plan.topology.hash_shares.iter().enumerate();
-    shares.filter(|(other, _)| *other != node as usize).map(|(_, share)| *share).sum()
+fn share_of(plan: &Plan, side: &[u32]) -> u32 {
+    side.iter().map(|node| plan.topology.hash_shares[*node as usize]).sum()
+}
+
+fn share_of_others(plan: &Plan, side: &[u32]) -> u32 {
+    plan.topology.hash_shares.iter().sum::<u32>() - share_of(plan, side)
 }

@@ -2,17 +2,20 @@
 
 use sim::random::{Stream, Streams};
 
-use super::weather::{Kind, Weather};
+use super::{
+    usual_storms,
+    weather::{Kind, Weather},
+};
 use crate::{
     fault::{Fault, Moment, PlannedFault, Trigger},
     plan::Plan,
 };
 
-/// Most strikes of one kind; also the distance of the ids of two kinds.
-const MOST_STRIKES: u64 = 64;
+/// Strikes of each kind that exists in a usual storm, at most.
+const STRIKES: u64 = 4;
 
-/// Storm in which each kind that exists strikes up to four times in usual weather.
-const USUAL_STORM_MS: u64 = 120_000;
+/// Distance of the ids of two kinds, at least; as large as the number of strikes of one kind if that is larger.
+const ID_DISTANCE: u64 = 64;
 
 /// Bursts of a run, and how long each lasts.
 const BURSTS: u64 = 3;
@@ -23,18 +26,19 @@ pub(super) fn draw(plan: &mut Plan, streams: &Streams, weather: &Weather) {
     if !weather.has(Kind::Connections) {
         return;
     }
-    let strikes = 4 * weather.wildness * plan.storm_ms.div_ceil(USUAL_STORM_MS);
+    let strikes = STRIKES * weather.wildness * usual_storms(plan.storm_ms);
     plan.faults = of_kinds(plan, streams, strikes, weather.has(Kind::Bursts));
 }
 
 /// Of every kind that exists in the run up to so many strikes.
 pub(super) fn of_kinds(plan: &Plan, streams: &Streams, most_strikes: u64, bursts: bool) -> Vec<PlannedFault> {
     let mut faults = Vec::new();
+    let id_distance = most_strikes.max(ID_DISTANCE);
     for kind in 0..Fault::KINDS {
         let mut stream = streams.stream("swarm fault kind", kind as u64);
-        let strikes = if stream.chance(1, 2) { 1 + stream.below(most_strikes.min(MOST_STRIKES)) } else { 0 };
+        let strikes = if stream.chance(1, 2) { 1 + stream.below(most_strikes) } else { 0 };
         for strike in 0..strikes {
-            let id = kind as u64 * MOST_STRIKES + strike;
+            let id = kind as u64 * id_distance + strike;
             let mut stream = streams.stream("swarm fault", id);
             let Some(what) = Fault::draw(kind, &mut stream) else { continue };
             let bridge = stream.below(plan.bridges.len() as u64) as u32;

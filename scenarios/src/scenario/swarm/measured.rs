@@ -45,7 +45,12 @@ pub(super) fn expand(plan: &mut Plan, streams: &Streams, request: &Request) {
         sync_latency_us: 1_000 + stream.below(9_000),
         commit_interval_ms: 1_000 + stream.below(1_000),
         receipts_below_root: Some(stream.below(60)),
-        faults: consumers::disk_faults(streams, 0, plan.storm_ms, &Weather { wildness: WILDNESS, ..Weather::draw(streams) }),
+        faults: consumers::disk_faults(
+            streams,
+            0,
+            plan.storm_ms,
+            &Weather { wildness: WILDNESS, ..Weather::draw(streams) },
+        ),
     };
     plan.bridges = vec![PlannedBridge {
         request_timeout_ms: PATIENCE_MS,

@@ -2,7 +2,10 @@
 
 use sim::random::{Stream, Streams};
 
-use super::weather::{Kind, Weather};
+use super::{
+    drawn_storms,
+    weather::{Kind, Weather},
+};
 use crate::plan::{Plan, PlannedOutage, PlannedOutageKind};
 
 /// Lengths of outages, in block intervals: the least and the width of what is drawn.
@@ -17,13 +20,16 @@ pub(super) fn draw(plan: &mut Plan, streams: &Streams, weather: &Weather) {
         if !weather.has(kind) {
             continue;
         }
-        let count = 1 + streams.stream("swarm outages", kind as u64).below(2 * weather.wildness);
+        let count = 1 + streams.stream("swarm outages", kind as u64).below(2 * weather.wildness * drawn_storms(plan));
         for number in 0..count {
             let mut stream = streams.stream("swarm outage", (kind as u64) << 32 | number);
             let moments = Moments::draw(plan, &mut stream);
             let outage = outage(kind, &moments, &mut stream);
             let in_plan = |kind| PlannedOutage { node: moments.node, at_ms: moments.at_ms, kind };
             plan.topology.outages.extend(outage.map(in_plan));
+            if kind == Kind::BodiesLag && stream.chance(1, 2) {
+                plan.topology.outages.extend(loss_of_preferred(plan, &moments));
+            }
         }
     }
 }
@@ -40,6 +46,16 @@ fn outage(kind: Kind, moments: &Moments, stream: &mut Stream) -> Option<PlannedO
         Kind::Restart => Some(PlannedOutageKind::Restart { until_ms }),
         _ => None,
     }
+}
+
+/// The node that a bridge prefers to this one is away for half of the time, so that the bridge comes to one that is behind.
+fn loss_of_preferred(plan: &Plan, moments: &Moments) -> Option<PlannedOutage> {
+    let Moments { node, at_ms, until_ms, .. } = *moments;
+    let mut followed = plan.bridges.iter().map(|bridge| &bridge.nodes);
+    let preferred = followed.find(|nodes| nodes.contains(&node) && nodes[0] != node)?[0];
+    let quarter_ms = (until_ms - at_ms) / 4;
+    let kind = PlannedOutageKind::Restart { until_ms: until_ms - quarter_ms };
+    Some(PlannedOutage { node: preferred, at_ms: at_ms + quarter_ms, kind })
 }
 
 /// Where and when.

@@ -49,11 +49,6 @@ pub(super) fn nodes(plan: &mut Plan, streams: &Streams, weather: &Weather) {
     // Node by node: a node more shifts no draw of another.
     let share = |node: u64| if is_equal { 1 } else { 1 + streams.stream("swarm share", node).below(8) as u32 };
     plan.topology.hash_shares = (0..count).map(share).collect();
-    if weather.has(Kind::Flapping) {
-        // It only listens.
-        let listener = stream.below(count) as usize;
-        plan.topology.hash_shares[listener] = 0;
-    }
     let interval_ms = plan.parameters.block_interval_ms();
     // In a delay the network finds fewer blocks than k.
     let most_tenths = u64::from(plan.parameters.ghostdag_k) * 4;
@@ -71,14 +66,15 @@ fn links(streams: &Streams, nodes: u64, mean_delay_ms: u64, wildness: u64) -> Ve
     let count = 1 + streams.stream("swarm links", 0).below(2 * wildness);
     let link = |number| {
         let mut stream = streams.stream("swarm link", number);
-        let (a, b) = (stream.below(nodes) as u32, stream.below(nodes) as u32);
+        let a = stream.below(nodes);
+        let b = (a + 1 + stream.below(nodes - 1)) % nodes;
         let slow_ms = mean_delay_ms * (2 + stream.below(4));
         let latency = match stream.below(3) {
             0 => PlannedLatency::ConstantMs(slow_ms),
             1 => PlannedLatency::MeanMs(slow_ms),
             _ => PlannedLatency::Uniform { least_ms: 0, most_ms: 2 * slow_ms },
         };
-        PlannedLink { between: vec![a], and: vec![b], latency }
+        PlannedLink { between: vec![a as u32], and: vec![b as u32], latency }
     };
     (0..count).map(link).collect()
 }

@@ -11,7 +11,7 @@ pub(super) enum Kind {
     Bursts,
     /// Divisions of the network that are over soon.
     Cuts,
-    /// A node without hash power that hears two equal halves in turn.
+    /// The first bridge's first node has no hash power and hears two equal halves in turn.
     Flapping,
     /// A cut that lasts about as long as finality.
     FinalityEdge,
@@ -40,7 +40,7 @@ pub(super) enum Kind {
 /// What a run has in store.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weather {
-    streams: Streams,
+    pub(super) streams: Streams,
     /// How much there is of each kind that exists; 0 in a calm run.
     pub(super) wildness: u64,
 }
