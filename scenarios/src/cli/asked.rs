@@ -18,7 +18,7 @@ pub struct AskedArguments {
     #[arg(help = format!("chain (steady), default or loaded (swarm of a fixed size, {PROFILE_SECONDS} simulated seconds)"))]
     profile: Option<AskedProfile>,
     #[arg(long, value_name = "SET|FILE")]
-    #[arg(help = "Consensus parameters: storm, deep, mainnet or a TOML file [default: storm]")]
+    #[arg(help = "Consensus parameters: storm, deep, mainnet or a TOML file [default: storm; swarm draws its own]")]
     params: Option<String>,
     /// Chain blocks that the reorg of deep-reorg removes [default: a quarter of finality, at most 1000].
     #[arg(long, value_name = "D", value_parser = clap::value_parser!(u64).range(1..))]
@@ -45,7 +45,7 @@ impl AskedArguments {
         let Self { profile, params, depth, seconds } = self;
         let request = Request::new(0);
         let parameters = params.as_deref().map(parameters::find).transpose().map_err(|error| error.to_string())?;
-        let parameters = parameters.map_or(request.parameters, Arc::new);
+        let parameters = parameters.map(Arc::new);
         let (profile, usual_seconds) = match profile {
             None | Some(AskedProfile::Chain) => (Profile::Any, None),
             Some(AskedProfile::Default) => (Profile::Default, Some(PROFILE_SECONDS)),

@@ -45,7 +45,8 @@ pub struct ShrinkArguments {
     /// Where the smaller plan goes; the test goes next to it [default: NAME.shrunk.toml next to the plan].
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// CPU seconds of runs after which it stops with what it has.
+    /// CPU seconds of runs after which it stops with what it has; the runs that show whether two of this plan differ are not
+    /// counted.
     #[arg(long, value_name = "SECONDS", default_value_t = shrink::DEFAULT_BUDGET.as_secs())]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     budget: u64,

@@ -81,9 +81,9 @@ impl Storm {
         Self { request: Request { seconds: Some(seconds), ..self.request }, ..self }
     }
 
-    /// Consensus parameters; [`ParameterSet::storm`] unless told otherwise.
+    /// Consensus parameters; [`ParameterSet::storm`] unless told otherwise, in [`Scenario::Swarm`] what each seed draws.
     pub fn parameters(self, parameters: ParameterSet) -> Self {
-        Self { request: Request { parameters: Arc::new(parameters), ..self.request }, ..self }
+        Self { request: Request { parameters: Some(Arc::new(parameters)), ..self.request }, ..self }
     }
 
     /// One run of the plan in this file in place of a scenario's, as a run that failed left it.
@@ -156,13 +156,11 @@ impl Storm {
     }
 }
 
-/// The state machines that a plan has are replaced by what is stormed. Then the run cannot see all that its scenario is there for.
+/// The state machines that a plan has are replaced by what is stormed. Without them a run cannot see what the economy is there
+/// for; no other scenario's gates ask for a machine.
 fn without_machines(mut plan: Plan) -> Plan {
-    for bridge in &mut plan.bridges {
-        if bridge.consumer.state.take().is_some() {
-            plan.gates = false;
-        }
-    }
+    plan.bridges.iter_mut().for_each(|bridge| bridge.consumer.state = None);
+    plan.gates &= plan.scenario().ok() != Some(Scenario::MachineEconomy);
     plan
 }
 
@@ -230,4 +228,21 @@ pub enum StormError {
     /// The plan cannot be read.
     #[error(transparent)]
     Plan(#[from] PlanFileError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_plans_with_machines_when_these_are_taken_out_then_only_the_economy_asks_for_no_gates() {
+        let has_machine = |plan: &Plan| plan.bridges.iter().any(|bridge| bridge.consumer.state.is_some());
+        let plans = (1..21).map(|seed| Scenario::Swarm.plan(seed, 60));
+        let swarm: Vec<Plan> = plans.filter(has_machine).map(without_machines).collect();
+        assert!(!swarm.is_empty() && swarm.iter().all(|plan| plan.gates && !has_machine(plan)));
+        let economy = without_machines(Scenario::MachineEconomy.plan(1, 60));
+        assert!(!economy.gates && !has_machine(&economy));
+        let shrunk = Plan { gates: false, ..Scenario::Swarm.plan(1, 60) };
+        assert!(!without_machines(shrunk).gates);
+    }
 }

@@ -26,6 +26,12 @@ pub enum MutantsError {
         /// How often its text is there.
         times: usize,
     },
+    /// There is nothing to report on.
+    #[error("no sample is at {}: run without --report first", .place.display())]
+    NoSample {
+        /// Where one is looked for.
+        place: PathBuf,
+    },
     /// The tool that makes the mutants is missing.
     #[error("cargo-mutants is not installed: `cargo install cargo-mutants --locked` installs it")]
     NoTool,

@@ -147,7 +147,7 @@ fn run(arguments: &Arguments) -> Result<u8, MutantsError> {
     Ok(if is_enough { 0 } else { SURVIVORS })
 }
 
-/// The sample that was begun, or a new one from a new copy.
+/// The sample that was begun, or a new one from a new copy; none is drawn for a report.
 fn sample(arguments: &Arguments, workspace: &Path, place: &Path, bench: &Bench) -> Result<Sample, MutantsError> {
     let path = place.join("sample.json");
     if let Some(sample) = Sample::load(&path)? {
@@ -160,6 +160,9 @@ fn sample(arguments: &Arguments, workspace: &Path, place: &Path, bench: &Bench) 
             copy::copy(&place.join(ORIGINAL), &bench.tree)?;
         }
         return Ok(sample);
+    }
+    if arguments.report {
+        return Err(MutantsError::NoSample { place: place.to_owned() });
     }
     Bench::check_tool()?;
     copy::copy(workspace, &bench.tree)?;
@@ -213,4 +216,22 @@ fn default_place() -> Result<PathBuf, MutantsError> {
     let program = std::env::current_exe().map_err(|error| MutantsError::NoTarget { message: error.to_string() })?;
     let target = program.parent().and_then(Path::parent).map(|target| target.join("mutants"));
     target.ok_or_else(|| MutantsError::NoTarget { message: format!("{} is in no directory", program.display()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process};
+
+    use super::*;
+
+    #[test]
+    fn given_a_place_without_a_sample_when_a_report_is_asked_for_then_it_is_said_and_nothing_is_made() {
+        let place = env::temp_dir().join(format!("dagstorm-mutants-{}", process::id()));
+        let name = place.to_str().expect("the test's folder is named in UTF-8");
+        // The workspace is not there either: to copy it would be another error.
+        let arguments = Arguments::parse_from(["mutants", "--report", "--place", name, "--workspace", name]);
+        let error = run(&arguments).expect_err("there is nothing to report on");
+        assert_eq!(error.to_string(), format!("no sample is at {name}: run without --report first"));
+        assert!(!place.exists());
+    }
 }

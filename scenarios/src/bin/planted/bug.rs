@@ -5,6 +5,7 @@ use std::path::Path;
 
 use scenarios::{
     check,
+    run::STALL,
     scenario::{DEFAULT_SECONDS, Scenario},
 };
 use serde::Deserialize;
@@ -16,9 +17,6 @@ use crate::{
     hunt::PANIC,
     patch::{EditForm, Patch, Source},
 };
-
-/// The property that the run itself watches, besides those of the checkers (`scenarios::run`).
-const PROGRESS: &str = "progress";
 
 /// A bug that can be planted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +94,7 @@ fn properties() -> Vec<&'static str> {
     // Every plan has the same checkers.
     let plan = Scenario::Steady.plan(0, DEFAULT_SECONDS);
     let checkers = check::all(&plan, 0);
-    checkers.iter().map(|checker| checker.name()).chain([PROGRESS, PANIC]).collect()
+    checkers.iter().map(|checker| checker.name()).chain([STALL, PANIC]).collect()
 }
 
 #[cfg(test)]
@@ -135,6 +133,15 @@ replace = 'if crate::planted::is("odd") { b } else { a }'
         assert_eq!((bug.class.as_deref(), bug.found_by.as_slice()), (Some("B12"), &["path".to_owned()][..]));
         let without = GOOD.replacen("class = \"B12\"\n", "", 1);
         assert_eq!(parse(Path::new("bugs/odd.toml"), &without).expect("it is of no class").class, None);
+    }
+
+    #[test]
+    fn given_the_properties_when_named_then_no_two_have_the_same_name() {
+        let mut names = properties();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "{names:?}");
     }
 
     #[test]

@@ -305,7 +305,7 @@ mod tests {
     fn given_explanations_when_the_property_is_read_then_it_is_the_name_before_the_colon() {
         assert_eq!(property("safety", "bounded-queue: 5,000 events wait: too many"), "bounded-queue");
         assert_eq!(property("liveness", "convergence: still at 7"), "convergence");
-        assert_eq!(property("liveness", "progress: deadlock after 3 s: no task is ready"), "progress");
+        assert_eq!(property("liveness", "stall: deadlock after 3 s: no task is ready"), "stall");
         assert_eq!(property("liveness", "Nothing moves: no task is ready"), "liveness");
         assert_eq!(property("panic", "overflow: in add"), PANIC);
         assert_eq!(property("nondeterminism", ""), "nondeterminism");

@@ -5,10 +5,10 @@ use std::{panic, time::Duration};
 use kaspa_hashes::Hash;
 use scenarios::{
     card::{Asked, KeptPlan, Origin},
-    check::{Breach, Failure},
     coverage::Coverage,
     plan::Plan,
     report::{Figures, RunReport, Verdict},
+    run,
     scenario::Request,
 };
 
@@ -73,14 +73,10 @@ impl LostRuns<'_> {
 
     fn verdict(&self, lost: Lost) -> Verdict {
         match lost {
-            Lost::Hung => Verdict::Liveness(Failure {
-                property: "progress",
-                meaning: "simulated time goes on until the run's end: no task spins, and something is always due",
-                breach: Breach::Liveness,
-                bridge: None,
-                at: Duration::ZERO,
-                message: format!("the run hung: it took longer than {} and its process was killed", self.timeout),
-            }),
+            Lost::Hung => {
+                let message = format!("the run hung: it took longer than {} and its process was killed", self.timeout);
+                Verdict::Liveness(run::stall(Duration::ZERO, message))
+            }
             Lost::Died { how, last_words } => {
                 let last_words = last_words.map_or_else(String::new, |words| format!("; it said last: {words}"));
                 Verdict::Panic(format!("the process of the run ended {how}{last_words}"))

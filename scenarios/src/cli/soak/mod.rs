@@ -270,16 +270,22 @@ impl<'a> Soak<'a> {
     fn conclude(&self, summary: &Summary, all_started: bool) -> u8 {
         let no_gate = self.no_coverage_gate(summary.runs());
         let by_verdicts = if no_gate.is_some() { summary.exit_code() } else { summary.exit_code_with_coverage() };
+        let (stopped, runs_asked) = match self.goal {
+            Goal::Runs(asked) => (summary.runs() < asked, Some(asked)),
+            Goal::Time(_) => (self.work.is_over(), None),
+        };
+        // Whoever asked for these seeds counts on all of them.
+        let misses_seeds = stopped && runs_asked.is_some();
         let code = match by_verdicts {
             0 if !all_started => CANNOT_START,
-            0 if summary.runs() == 0 => VerdictKind::Vacuous.exit_code(),
+            0 if summary.runs() == 0 || misses_seeds => VerdictKind::Vacuous.exit_code(),
             code => code,
         };
         if self.arguments.json {
-            output::plain(&summary.to_json(code, no_gate.is_none()));
+            output::plain(&summary.to_json(code, no_gate.is_none(), stopped, runs_asked));
             return code;
         }
-        if self.work.is_over() {
+        if stopped {
             output::line(Tone::Bad, "Stopped", "before all was done; runs that had begun came to their end");
         }
         if summary.runs() == 0 {
@@ -287,6 +293,10 @@ impl<'a> Soak<'a> {
             return code;
         }
         summary.print();
+        if let Some(asked) = runs_asked.filter(|_| misses_seeds) {
+            let text = format!("not all seeds were run: {} of {asked} runs", summary.runs());
+            output::line(Tone::Bad, "Missed", &text);
+        }
         summary.print_coverage(no_gate.as_deref());
         if no_gate.is_none() {
             summary.print_missed_points();

@@ -55,6 +55,8 @@ pub struct Summary {
 struct JsonSummary<'a> {
     exit_code: u8,
     wall_seconds: f64,
+    stopped: bool,
+    runs_asked: Option<u64>,
     #[serde(flatten)]
     all: Sums,
     sim_seconds_per_cpu_second: f64,
@@ -179,12 +181,15 @@ impl Summary {
         output::line(tone, "Summary", &text::total(&all, self.elapsed()));
     }
 
-    /// `{"summary": {...}}` in one line. `coverage_gate` tells whether a missed coverage point counts as a failure.
-    pub fn to_json(&self, exit_code: u8, coverage_gate: bool) -> String {
+    /// `{"summary": {...}}` in one line. `coverage_gate` tells whether a missed coverage point counts as a failure, `stopped`
+    /// whether something is left to do; `runs_asked` is `None` if it was not runs but a time that was asked for.
+    pub fn to_json(&self, exit_code: u8, coverage_gate: bool, stopped: bool, runs_asked: Option<u64>) -> String {
         let all = self.all();
         let summary = JsonSummary {
             exit_code,
             wall_seconds: self.elapsed().as_secs_f64(),
+            stopped,
+            runs_asked,
             sim_seconds_per_cpu_second: all.ratio(),
             all,
             verdicts: self.verdicts.iter().map(|(verdict, count)| (verdict.word(), *count)).collect(),
