@@ -24,6 +24,9 @@ const ROUND_TRIPS: u32 = 32;
 /// Time for a node's work in each of them, generously.
 const SERVICE_TIME: Duration = Duration::from_millis(10);
 
+/// Time in which a state machine stores a batch, generously: it takes nothing in meanwhile.
+const STORING_TIME: Duration = Duration::from_secs(1);
+
 /// Since when nothing was in the way of a bridge, as far as the plan and what struck can tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quiet {
@@ -56,6 +59,8 @@ pub struct Progress {
     is_connected: bool,
     /// When the last session, or attempt to have one, ended.
     alone_at: Duration,
+    /// How much later than the bridge told it the consumer may see something.
+    lateness: Duration,
     /// When something happens to a node of the bridge, and until when.
     outages: Vec<(Duration, Duration)>,
     /// Its nodes, but for those that no bridge follows.
@@ -87,6 +92,7 @@ impl Checker for Progress {
         };
         let nodes: Vec<u32> = planned.nodes.iter().filter(is_followed).copied().collect();
         let commit_ms = planned.consumer.state.as_ref().map_or(0, |state| state.commit_interval_ms);
+        let lateness = if planned.consumer.state.is_some() { ms(commit_ms).saturating_add(STORING_TIME) } else { Duration::ZERO };
         let patience = patience.saturating_add(ms(commit_ms));
         Self {
             bridge,
@@ -97,6 +103,7 @@ impl Checker for Progress {
             pauses: Vec::new(),
             is_connected: false,
             alone_at: Duration::ZERO,
+            lateness,
             outages: outages.collect(),
             is_over: planned.network != SIMULATED_NETWORK || nodes.is_empty(),
             nodes,
@@ -164,7 +171,7 @@ impl Checker for Progress {
 impl Progress {
     /// A fault of the present session, or of the attempt to have one, may slow it down as long as it lasts.
     fn is_injured(&self, quiet: Quiet) -> bool {
-        quiet.injured_at.is_some_and(|injured_at| injured_at >= self.alone_at)
+        quiet.injured_at.is_some_and(|injured_at| injured_at.saturating_add(self.lateness) >= self.alone_at)
     }
 
     /// The last time until now at which something happened to a node of the bridge.
