@@ -53,16 +53,28 @@ pub fn heaviest_known(network: &Network, node: usize) -> BlockId {
 /// is that nothing heavier is left aside without that reason.
 ///
 /// Source: `kaspa-consensus`, `BlockDepthManager::calc_finality_point` and `VirtualStateProcessor::sink_search_algorithm`. There
-/// the depth is counted from the virtual block, which is one or a few above the sink.
+/// the depth is counted from the virtual block, whose blue score is above the sink's by what it merges. A heavier block that
+/// forks off between the points of the least and of the largest virtual is allowed or not: there the node's word counts.
 pub fn heaviest_allowed(network: &Network, node: usize, held: BlockId, finality_depth: u64) -> BlockId {
     let heaviest = heaviest_known(network, node);
     if heaviest == held {
         return held;
     }
+    let allowed = heaviest_above(network, node, held, finality_depth);
+    let most_merged = network.store().parameters().mergeset_size_limit;
+    let of_largest_virtual = finality_depth.saturating_sub(most_merged as u64 + 1);
+    if allowed != held && heaviest_above(network, node, held, of_largest_virtual) == held {
+        return held;
+    }
+    allowed
+}
+
+/// The heaviest block that the node knows above the highest block of the chain of `held` that is so deep below it.
+fn heaviest_above(network: &Network, node: usize, held: BlockId, depth: u64) -> BlockId {
     let (store, view) = (network.store(), network.node(node));
     let sink_score = blue_score(store, held);
     let mut finality_point = held;
-    while sink_score - blue_score(store, finality_point) < finality_depth
+    while sink_score - blue_score(store, finality_point) < depth
         && let Some(parent) = selected_parent(store, finality_point)
     {
         finality_point = parent;
