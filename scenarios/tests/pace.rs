@@ -9,7 +9,7 @@ use scenarios::{
     consumer::Replica,
     fault::{PlannedStranger, StrangerKind},
     oracle::Walk,
-    plan::{Plan, PlannedConsumer, PlannedOutage, PlannedOutageKind},
+    plan::{Plan, PlannedConsumer, PlannedOutage, PlannedOutageKind, PlannedState},
     report::Verdict,
     run::EventTap,
     runner::run_on_fresh_thread,
@@ -241,6 +241,18 @@ fn given_something_in_the_way_when_a_bridge_is_silent_then_its_time_begins_when_
         }
         scene.tell(12_000, &end).expect("it is no silence");
         assert!(scene.look(LATE + 1, injured).is_err(), "{end:?}");
+    }
+
+    // A consumer that stores in groups sees the end of a session after a fault has struck the next one.
+    let state = Scenario::MachineEconomy.plan(1, 20).bridges[0].consumer.state.clone().expect("it has a machine");
+    for (commit_interval_ms, is_excused) in [(5_000, true), (0, false)] {
+        let mut plan = steady();
+        plan.bridges[0].consumer.state = Some(PlannedState { commit_interval_ms, ..state.clone() });
+        let mut scene = silent(plan);
+        scene.tell(5_000, &connected()).expect("it is no silence");
+        scene.tell(12_000, &disconnected(1)).expect("it is no silence");
+        scene.tell(12_000, &connected()).expect("it is no silence");
+        assert_eq!(scene.look(LATE + 60_000, injured).is_ok(), is_excused, "{commit_interval_ms} ms");
     }
 
     // What happens to its node, and a node that no bridge follows.
