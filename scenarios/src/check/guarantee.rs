@@ -1,9 +1,11 @@
 //! Property: after every event the path is a prefix of the selected chain that a node held when it took up a chain request of
-//! this bridge, with enough confirmations there for a block that is added; and these requests come in the order in which they were asked: what a later answer changed, no earlier
-//! answer changes back.
+//! this bridge, with enough confirmations there for a block that is added, and with a sink heavier than the tip that a reorg
+//! leaves; and these requests come in the order in which they were asked: what a later answer changed, no earlier answer
+//! changes back.
 //!
 //! Moment: every added block and reorg. Finds a bridge that applies what a notification says (its payload may jump over a
-//! reset of the node's consensus), replies of a dead session, or a chain that no node held. False for a while: never. A
+//! reset of the node's consensus), replies of a dead session, a chain that no node held, or one that goes back with a node
+//! that is behind. False for a while: never. A
 //! consumer that takes its time gets events late, so that their age is looked at only for one that does not.
 
 use std::time::Duration;
@@ -48,25 +50,28 @@ impl Checker for Guarantee {
     }
 
     fn on_event(&mut self, event: &L1Event, context: Context<'_>) -> Result<(), String> {
-        let (tip, is_added) = match event {
-            L1Event::BlockAdded(added) => (added.block.hash, true),
-            L1Event::Reorg(reorg) => (reorg.fork.hash, false),
+        let (tip, left) = match event {
+            L1Event::BlockAdded(added) => (added.block.hash, None),
+            L1Event::Reorg(reorg) => (reorg.fork.hash, Some(reorg.old_tip.hash)),
             _ => return Ok(()),
         };
-        let confirmations = if is_added { context.bridge.confirmations } else { 0 };
+        let confirmations = if left.is_none() { context.bridge.confirmations } else { 0 };
         let store = context.network.store();
+        let left = left.and_then(|left| store.dag().id(&left));
+        let outweighs = |sink: BlockId| left.is_none_or(|left| oracle::is_heavier(store, sink, left));
         let since = self.longest_age.map_or(Duration::ZERO, |age| context.now.saturating_sub(age));
         let oldest = self.chain.answer;
         let fits = |at: &usize| {
             let answer = &context.answers[*at];
-            let tip = store.dag().id(&tip).filter(|_| answer.at >= since);
+            let tip = store.dag().id(&tip).filter(|_| answer.at >= since && outweighs(answer.sink));
             let tip = tip.filter(|tip| has_confirmations(store, *tip, answer.sink, confirmations));
             tip.is_some_and(|tip| self.chain.holds(*at, answer.sink, tip, store))
         };
         match (oldest..context.answers.len()).find(fits) {
             Some(_) => Ok(()),
             None => Err(format!(
-                "no node had {tip} on its selected chain, {confirmations} confirmations deep, at any of the last {} chain requests that may have an effect now",
+                "no node had {tip} on its selected chain, {confirmations} confirmations deep{}, at any of the last {} chain requests that may have an effect now",
+                if left.is_some() { ", and a sink heavier than the tip that it is to replace" } else { "" },
                 context.answers.len() - oldest
             )),
         }
