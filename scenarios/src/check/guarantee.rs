@@ -5,8 +5,8 @@
 //!
 //! Moment: every added block and reorg. Finds a bridge that applies what a notification says (its payload may jump over a
 //! reset of the node's consensus), replies of a dead session, a chain that no node held, or one that goes back with a node
-//! that is behind. False for a while: never. A
-//! consumer that takes its time gets events late, so that their age is looked at only for one that does not.
+//! that is behind. False for a while: never. A consumer that takes its time gets events late, so that their age is looked at
+//! only for one that does not.
 
 use std::time::Duration;
 
