@@ -240,11 +240,15 @@ impl fmt::Display for Entry {
     }
 }
 
+/// Bytes that are hashed at once: BLAKE3 hashes several kilobytes of a long input beside each other.
+const HASHED_AT_ONCE: usize = 1 << 15;
+
 /// The hash chain over a run.
 #[derive(Debug)]
 pub struct Trace {
     hasher: blake3::Hasher,
-    buffer: Vec<u8>,
+    /// Records that are still to be hashed.
+    pending: Vec<u8>,
     count: u64,
     copy_to: Option<Sender<Entry>>,
 }
@@ -252,16 +256,23 @@ pub struct Trace {
 impl Trace {
     /// An empty trace, whose records are also sent to `copy_to`: there they outlive a run that panics.
     pub fn new(copy_to: Option<Sender<Entry>>) -> Self {
-        Self { hasher: blake3::Hasher::new(), buffer: Vec::new(), count: 0, copy_to }
+        Self { hasher: blake3::Hasher::new(), pending: Vec::new(), count: 0, copy_to }
     }
 
     /// Adds what happened at `at`.
     pub fn record(&mut self, at: Duration, record: Record) {
-        self.buffer.clear();
         let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
-        (nanos, &record).serialize(&mut self.buffer).expect("writing to a Vec cannot fail");
         // The length keeps two different sequences of records from having the same bytes.
-        self.hasher.update(&(self.buffer.len() as u64).to_le_bytes()).update(&self.buffer);
+        let length_at = self.pending.len();
+        let begin = length_at + size_of::<u64>();
+        self.pending.resize(begin, 0);
+        (nanos, &record).serialize(&mut self.pending).expect("writing to a Vec cannot fail");
+        let length = (self.pending.len() - begin) as u64;
+        self.pending[length_at..begin].copy_from_slice(&length.to_le_bytes());
+        if self.pending.len() >= HASHED_AT_ONCE {
+            self.hasher.update(&self.pending);
+            self.pending.clear();
+        }
         self.count += 1;
         if let Some(copy_to) = &self.copy_to
             && copy_to.send(Entry { at, record }).is_err()
@@ -273,7 +284,7 @@ impl Trace {
 
     /// The hash over all records so far.
     pub fn hash(&self) -> Hash {
-        Hash::from_bytes(*self.hasher.finalize().as_bytes())
+        Hash::from_bytes(*self.hasher.clone().update(&self.pending).finalize().as_bytes())
     }
 
     /// How many records there are.

@@ -15,7 +15,7 @@ use sim::{
 pub use self::progress::Quiet;
 use crate::{
     consumer::Replica,
-    oracle::{Walk, outcome::Rest},
+    oracle::{Walk, economy::Books, outcome::Rest},
     plan::{Plan, PlannedBridge},
 };
 
@@ -88,6 +88,11 @@ pub trait Checker {
     /// What was seen and what should have been.
     fn at_rest(&mut self, _context: Context<'_>) -> Result<(), String> {
         Ok(())
+    }
+
+    /// The books that it keeps, if it does, so that nobody has to make the same ones again.
+    fn books(&self) -> Option<&Books> {
+        None
     }
 }
 

@@ -108,6 +108,10 @@ impl Checker for Settlement {
         let Some(machine) = context.machine else { return Ok(()) };
         self.compare_all(&Held::of(machine)?, context.replica, context.network.store())
     }
+
+    fn books(&self) -> Option<&Books> {
+        self.books.as_ref()
+    }
 }
 
 impl Settlement {

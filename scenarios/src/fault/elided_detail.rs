@@ -1,6 +1,7 @@
 //! A page lacks a field of a transaction, anywhere in it: an old node, a lower verbosity than was asked for, or a filter in between.
 
-use kaspa_rpc_core::RpcOptionalTransaction;
+use bridge::wire::Operation;
+use kaspa_rpc_core::{GetVirtualChainFromBlockV2Response, RpcOptionalTransaction};
 use serde::{Deserialize, Serialize};
 use sim::{
     random::Stream,
@@ -10,7 +11,7 @@ use sim::{
     },
 };
 
-use super::{Drawn, FaultKind, Moment, page};
+use super::{Drawn, FaultKind, Moment, page, response};
 
 /// See the module documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +42,13 @@ impl FaultKind for ElidedDetail {
     }
 
     fn fits(&self, message: &Message<'_>) -> bool {
-        page::counts(message).is_some_and(|counts| counts.added > 0) && self.on_page(message) != MessageFate::Pass
+        // Only when something is accepted can something be left out.
+        page::read(message).is_some_and(|page| page.accepted_count() > 0)
+            && response::would_change(message, Operation::GetVirtualChainFromBlockV2, |page| self.leave_out(page))
     }
 
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
-        self.on_page(message)
+        page::changed(message, |page| self.leave_out(page))
     }
 }
 
@@ -71,17 +74,16 @@ pub enum TransactionField {
 }
 
 impl ElidedDetail {
-    fn on_page(&self, message: &Message<'_>) -> MessageFate {
-        page::changed(message, |page| {
-            let blocks = std::sync::Arc::make_mut(&mut page.chain_block_accepted_transactions);
-            let mut with_transactions: Vec<_> =
-                blocks.iter_mut().filter(|block| !block.accepted_transactions.is_empty()).collect();
-            let last = with_transactions.len().saturating_sub(1);
-            let Some(block) = with_transactions.get_mut((self.block as usize).min(last)) else { return false };
-            let last = block.accepted_transactions.len().saturating_sub(1);
-            let transaction = block.accepted_transactions.get_mut((self.transaction as usize).min(last));
-            transaction.is_some_and(|transaction| self.field.leave_out(transaction))
-        })
+    /// Whether there was something to leave out.
+    fn leave_out(&self, page: &mut GetVirtualChainFromBlockV2Response) -> bool {
+        let blocks = std::sync::Arc::make_mut(&mut page.chain_block_accepted_transactions);
+        let mut with_transactions: Vec<_> =
+            blocks.iter_mut().filter(|block| !block.accepted_transactions.is_empty()).collect();
+        let last = with_transactions.len().saturating_sub(1);
+        let Some(block) = with_transactions.get_mut((self.block as usize).min(last)) else { return false };
+        let last = block.accepted_transactions.len().saturating_sub(1);
+        let transaction = block.accepted_transactions.get_mut((self.transaction as usize).min(last));
+        transaction.is_some_and(|transaction| self.field.leave_out(transaction))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bridge::wire::Header;
 use kaspa_rpc_core::RpcOptionalHeader;
 use serde::{Deserialize, Serialize};
 use sim::{
@@ -40,22 +41,39 @@ impl FaultKind for ElidedField {
     }
 
     fn fits(&self, message: &Message<'_>) -> bool {
-        page::counts(message).is_some_and(|counts| counts.added > 0) && self.on_page(message) != MessageFate::Pass
+        let Some(page) = page::counts(message).filter(|counts| counts.added > 0).and_then(|_| page::read(message)) else {
+            return false;
+        };
+        let mut blocks = page.blocks();
+        let last = blocks.len().saturating_sub(1);
+        blocks.nth((self.block as usize).min(last)).is_some_and(|block| is_there(&block.header, self.field))
     }
 
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
-        self.on_page(message)
-    }
-}
-
-impl ElidedField {
-    fn on_page(&self, message: &Message<'_>) -> MessageFate {
         page::changed(message, |page| {
             let blocks = Arc::make_mut(&mut page.chain_block_accepted_transactions);
             let last = blocks.len().saturating_sub(1);
             let block = blocks.get_mut((self.block as usize).min(last));
             block.is_some_and(|block| leave_out(&mut block.chain_block_header, self.field))
         })
+    }
+}
+
+fn is_there(header: &Header<'_>, field: u8) -> bool {
+    match field {
+        0 => header.hash.is_some(),
+        1 => header.version.is_some(),
+        2 => header.parents.is_some(),
+        3 => header.hash_merkle_root.is_some(),
+        4 => header.accepted_id_merkle_root.is_some(),
+        5 => header.utxo_commitment.is_some(),
+        6 => header.timestamp_ms.is_some(),
+        7 => header.bits.is_some(),
+        8 => header.nonce.is_some(),
+        9 => header.daa_score.is_some(),
+        10 => header.blue_work.is_some(),
+        11 => header.blue_score.is_some(),
+        _ => header.pruning_point.is_some(),
     }
 }
 

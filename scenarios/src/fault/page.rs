@@ -1,6 +1,6 @@
 //! Pages of the chain, as faults look at them and change them.
 
-use bridge::wire::Operation;
+use bridge::wire::{ChainPage, Operation, Reply, ServerFrame};
 use kaspa_rpc_core::GetVirtualChainFromBlockV2Response;
 use sim::world::interposer::{Message, MessageFate, MessageKind};
 
@@ -48,15 +48,22 @@ pub(super) fn changed(
     response::changed(message, Operation::GetVirtualChainFromBlockV2, change)
 }
 
+/// The page as a bridge reads it, which costs no copy: a fault that waits asks each page whether it fits. `None` if the message
+/// is no page, or one that a bridge cannot read.
+pub(super) fn read<'a>(message: &Message<'a>) -> Option<ChainPage<'a>> {
+    let operation = Operation::GetVirtualChainFromBlockV2;
+    let Ok(ServerFrame::Reply(frame)) = ServerFrame::parse(message.bytes) else { return None };
+    match (message.kind, frame.decode(operation)) {
+        (MessageKind::Reply { operation: Some(found), .. }, Ok(Ok(Reply::ChainPage(page)))) if found == operation => {
+            Some(page)
+        }
+        _ => None,
+    }
+}
+
 /// Whether the page has blocks at Full verbosity, of which a bridge can check everything but the transactions.
 pub(super) fn is_full(message: &Message<'_>) -> bool {
-    if counts(message).is_none_or(|counts| counts.added == 0) {
-        return false;
-    }
-    let page = response::read::<GetVirtualChainFromBlockV2Response>(message, Operation::GetVirtualChainFromBlockV2);
-    page.is_some_and(|(_, page)| {
-        let mut blocks = page.chain_block_accepted_transactions.iter();
-        // The pruning point is there at Full verbosity alone.
-        blocks.all(|block| block.chain_block_header.pruning_point.is_some())
-    })
+    // The pruning point is there at Full verbosity alone.
+    counts(message).is_some_and(|counts| counts.added > 0)
+        && read(message).is_some_and(|page| page.blocks().all(|block| block.header.pruning_point.is_some()))
 }

@@ -224,13 +224,22 @@ impl Examiner {
     fn count(&mut self, machine: &Machine, plan: &Plan, store: &BlockStore) {
         let path = self.oracle.path();
         let (Some(figures), [genesis, .., tip]) = (&mut self.machine_figures, path) else { return };
-        let anchor = self.replica.anchor.and_then(|anchor| store.dag().id(&anchor)).unwrap_or(genesis.id);
-        let opening = plan.economy.as_ref().map(|config| economy::opening(config, Streams::new(plan.seed.0)));
-        let mut books = Books::new(&opening.unwrap_or_default(), store, anchor);
-        if books.go_to(store, tip.id).is_err() {
-            return;
-        }
-        figures.count(machine, &books, store);
+        let is_at_tip = |books: &&Books| books.pages().last().is_some_and(|page| page.block == tip.id);
+        let made;
+        let books = match self.checkers.iter().find_map(|checker| checker.books()).filter(is_at_tip) {
+            Some(books) => books,
+            None => {
+                let anchor = self.replica.anchor.and_then(|anchor| store.dag().id(&anchor)).unwrap_or(genesis.id);
+                let opening = plan.economy.as_ref().map(|config| economy::opening(config, Streams::new(plan.seed.0)));
+                let mut books = Books::new(&opening.unwrap_or_default(), store, anchor);
+                if books.go_to(store, tip.id).is_err() {
+                    return;
+                }
+                made = books;
+                &made
+            }
+        };
+        figures.count(machine, books, store);
         let mut entries = books.pages().iter().flat_map(|page| &page.entries);
         let is_dropped = |view: View| {
             entries.any(|entry| matches!(view.receipt(&store.transaction_id(entry.transaction)), Ok(None)))
