@@ -289,4 +289,23 @@ mod tests {
             prop_assert_eq!(index_named(name_of(first + ahead), first), first + ahead);
         }
     }
+
+    #[test]
+    fn given_any_bit_of_a_hash_when_it_differs_then_so_does_the_home_nearly_always() {
+        let spread = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.rotate_left(31);
+        let hashes: Vec<[u64; 4]> =
+            (1..=64_u64).map(|number| std::array::from_fn(|word| spread(4 * number + word as u64))).collect();
+        let (positions, _) = filled((0..5_000).map(Hash::from_u64_word));
+        for bit in 0..256 {
+            let mut moved = 0;
+            for words in &hashes {
+                let mut other = *words;
+                other[bit / 64] ^= 1 << (bit % 64);
+                moved += usize::from(
+                    positions.home(&Hash::from_le_u64(*words)) != positions.home(&Hash::from_le_u64(other)),
+                );
+            }
+            assert!(moved >= 60, "bit {bit} moves {moved} of {} homes", hashes.len());
+        }
+    }
 }

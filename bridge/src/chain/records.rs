@@ -158,4 +158,25 @@ mod tests {
         assert_eq!(records.push(record(9)), 135);
         assert_eq!(held(&records), [(135, 9)]);
     }
+
+    #[test]
+    fn given_a_long_ring_when_it_empties_then_it_gives_room_back_below_an_eighth_and_keeps_enough_to_double() {
+        let mut records = Records::new(0);
+        (0..1_000 * CHUNK as u64).for_each(|number| {
+            records.push(record(number));
+        });
+        let mut shrinks = 0;
+        while records.len() > 0 {
+            let before = records.chunks.capacity();
+            records.pop_oldest();
+            let (capacity, chunks) = (records.chunks.capacity(), records.chunks.len());
+            if capacity != before {
+                shrinks += 1;
+                assert!(before / 8 > chunks + 1, "room for {before} chunks, {chunks} taken");
+                assert!(capacity >= 2 * chunks, "room for {capacity} chunks, {chunks} taken");
+            }
+            assert!(capacity / 8 <= chunks + 1, "room for {capacity} chunks, {chunks} taken");
+        }
+        assert!(shrinks >= 2, "{shrinks} times");
+    }
 }

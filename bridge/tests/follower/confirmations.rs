@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bridge::{Config, Filter, L1Event};
+use bridge::{Config, Filter, L1Event, wire::Operation};
 use kaspa_hashes::Hash;
 
 use crate::support::{pair::Pair, settings::config, tree::GENESIS_SCORE};
@@ -44,6 +44,15 @@ fn given_confirmations_when_blocks_come_one_by_one_then_each_costs_one_request()
     }
     let requests = pair.requests.len() - before;
     assert!(requests <= 60, "{requests} requests for 50 blocks");
+}
+
+#[test]
+fn given_confirmations_when_nothing_comes_then_the_sink_is_asked_for_every_ten_seconds() {
+    let mut pair = Pair::synced(settings(7), 50);
+    let before = pair.asked(Operation::GetSink);
+    pair.run_for(Duration::from_secs(60));
+    let asked = pair.asked(Operation::GetSink) - before;
+    assert!((5..=6).contains(&asked), "{asked} times in 60 s");
 }
 
 #[test]

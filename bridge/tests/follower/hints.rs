@@ -168,6 +168,23 @@ fn given_more_announcements_than_are_remembered_when_one_is_not_in_the_reply_the
 }
 
 #[test]
+fn given_one_block_that_is_announced_again_and_again_when_the_reply_contains_it_then_nothing_more_is_asked() {
+    let mut pair = Pair::synced(config(1), 5);
+    pair.thinking = 4 * LATENCY;
+    let before = pair.pages();
+    // The first causes the request, the second comes while it is in flight, more often than announcements are remembered.
+    pair.grow(0, 2);
+    pair.run_for(3 * LATENCY);
+    let in_reply = pair.nodes[0].sink;
+    for _ in 0..20 {
+        pair.send_frame(0, chain_changed(&[], &[in_reply]));
+    }
+    pair.run_for(SOON);
+    assert_eq!(pair.pages(), before + 1);
+    pair.assert_follows(0);
+}
+
+#[test]
 fn given_an_idle_node_when_synced_then_only_polls_are_sent() {
     let mut pair = Pair::synced(config(1), 5);
     let (before, pages) = (pair.requests.len(), pair.pages());

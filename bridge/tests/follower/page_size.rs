@@ -201,6 +201,29 @@ fn given_pages_that_were_too_large_when_enough_small_ones_came_then_larger_ones_
 }
 
 #[test]
+fn given_pages_that_were_too_large_when_only_empty_ones_came_then_small_ones_are_asked_on() {
+    let mut pair = left_behind(2_000);
+    let mut failures = 0;
+    pair.nodes[0].tamper(move |_, answer| {
+        if blocks_of(answer) > 0 && failures < 2 {
+            failures += 1;
+            *answer = Answer::HangUp;
+        }
+    });
+    pair.run_for(Duration::from_secs(10));
+    pair.assert_follows(0);
+    // A poll a second, each answered by a page without blocks: that says nothing of large ones.
+    pair.run_for(Duration::from_secs(600));
+    pair.hang_up();
+    pair.fork(0, 0, 5_000);
+    pair.requests.clear();
+    pair.run_for(Duration::from_secs(10));
+    pair.assert_follows(0);
+    let first = pages(&pair)[0];
+    assert!(matches!(first, Request::GetVirtualChainFromBlockV2 { min_confirmation_count: Some(_), .. }), "{first:?}");
+}
+
+#[test]
 fn given_an_old_node_that_drops_the_socket_at_every_page_when_it_is_the_only_one_then_fatal_within_a_minute() {
     let mut pair = Pair::new(config(1));
     pair.nodes[0].tamper(|request, answer| {
