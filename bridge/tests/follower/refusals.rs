@@ -112,6 +112,25 @@ fn given_two_nodes_when_one_never_saw_our_tip_then_the_other_is_followed() {
 }
 
 #[test]
+fn given_a_page_that_lacks_a_body_when_following_then_the_node_is_left_without_a_second_question() {
+    let mut pair = Pair::synced(config(2), 10);
+    pair.nodes[1].sink = pair.nodes[0].sink;
+    pair.nodes[0].tamper(refuse(Operation::GetVirtualChainFromBlockV2, "some data is missing for block 00"));
+    pair.requests.clear();
+    pair.grow(0, 1);
+    pair.grow(1, 4);
+    pair.drive_until("left", |pair| pair.connects.len() == 2);
+    assert_eq!(pair.asked(Operation::GetVirtualChainFromBlockV2), 1);
+    assert!(
+        matches!(pair.rejections()[..], [RejectReason::Refused { error: RemoteError::BodyMissing { .. }, .. }]),
+        "{:?}",
+        pair.rejections()
+    );
+    pair.run_for(Duration::from_secs(2));
+    pair.assert_follows(1);
+}
+
+#[test]
 fn given_an_unknown_error_text_when_received_then_shown_and_retried() {
     let operations = [
         Operation::GetServerInfo,
@@ -199,6 +218,23 @@ fn given_a_chosen_hash_that_the_node_does_not_know_when_asked_then_the_consumer_
     pair.run_for(Duration::from_secs(5));
     let told = pair.rejections()[0].to_string();
     assert_eq!(told, "it refused GetBlock: the node does not know the block");
+}
+
+#[test]
+fn given_a_chosen_hash_that_one_of_two_nodes_does_not_know_when_asked_then_the_other_is_followed() {
+    let mut tree = Tree::new();
+    let chosen = tree.grow(tree.genesis(), 5)[2];
+    let mut settings = config(2);
+    settings.start = StartAt::Hash(chosen);
+    let mut pair = Pair::new(settings);
+    pair.grow(0, 5);
+    pair.nodes[1].sink = pair.nodes[0].sink;
+    pair.nodes[0].unknown.insert(chosen);
+    pair.start();
+    pair.run_for(Duration::from_secs(5));
+    assert_eq!(pair.connects.iter().map(|(_, node)| *node).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(pair.follower.anchor().map(|anchor| anchor.hash), Some(chosen));
+    assert_eq!(pair.consumer.path().last(), Some(&pair.nodes[1].sink));
 }
 
 #[test]
