@@ -4,34 +4,33 @@
 //! |---|---|
 //! | `bridge::catch_up/reader=follower` | a longest page (2,480 merged blocks of 10 transactions) from its bytes to owned events |
 //! | `bridge::catch_up/reader=kaspa-rpc-core` | the same bytes to `kaspa-rpc-core`'s response, without any check |
+//! | `bridge::catch_up/chain_blocks=100000` | no iteration: from nothing to so many chain blocks through longest pages, run once |
 //! | `bridge::follow/transactions=N` | one chain block: its notification, the reply with N transactions, the acknowledgement |
+//! | `bridge::follow/reorg=N` | N chain blocks of 10 transactions taken back for N + 1: notification, reply, acknowledgement |
 //!
-//! The ratio of the two readers, and the bytes per chain block of a chain as long as mainnet's finality, go to standard
-//! error.
+//! The ratio of the two readers, what the long catch-up cost, and the bytes per chain block of a chain as long as mainnet's
+//! finality go to standard error. CPU time, but for the two readers' own ids.
 
+#[path = "bridge/long.rs"]
+mod long;
 #[path = "bridge/pages.rs"]
 mod pages;
 #[path = "bridge/scene.rs"]
 mod scene;
+#[path = "bridge/steady.rs"]
+mod steady;
 
-use std::{
-    hint::black_box,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{hint::black_box, time::Duration};
 
-use bridge::{L1Event, PUBLIC_NETWORK_FINALITY_DEPTH, wire::encode};
+use bridge::L1Event;
 use bytes::Bytes;
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use dagstorm_benches::allocator::{Counting, Meter};
+use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use dagstorm_benches::{allocator::Counting, arguments::Arguments, clock::timed};
 use kaspa_consensus_core::header::Header;
-use kaspa_rpc_core::{GetVirtualChainFromBlockV2Response, Notification, VirtualChainChangedNotification};
+use kaspa_rpc_core::GetVirtualChainFromBlockV2Response;
 use workflow_serializer::serializer::Serializable;
 
-use self::{
-    pages::{Chain, Shape},
-    scene::Scene,
-};
+use self::{pages::Chain, scene::Scene, steady::SteadyState};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -45,11 +44,12 @@ const ROUNDS: usize = 11;
 /// Bytes before the response in a reply: id, kind, operation and result.
 const REPLY_HEADER: usize = 13;
 
-/// Chain blocks that are made ready at a time.
-const BATCH: u64 = 256;
+/// Transactions in each merged block of the page.
+const TRANSACTIONS: u64 = 10;
 
-/// Time between two chain blocks; it only must be shorter than the poll interval.
-const BLOCK_INTERVAL: Duration = Duration::from_millis(300);
+/// Length of the long catch-up, and one that is enough to see that the bench works.
+const CHAIN_BLOCKS: u64 = 100_000;
+const TEST_CHAIN_BLOCKS: u64 = 2_000;
 
 /// A longest page as the answer to the first request for one.
 struct LongestPage {
@@ -63,7 +63,7 @@ impl LongestPage {
     fn new() -> Self {
         let mut chain = Chain::new();
         let anchor = chain.tip().clone();
-        let blocks = chain.longest_page();
+        let blocks = chain.longest_page(TRANSACTIONS);
         let sink = chain.tip().clone();
         let id = Scene::new(&anchor, &sink).asked.expect("a page was asked for");
         Self { frame: pages::frame(id, &blocks).into(), chain_blocks: blocks.len(), anchor, sink }
@@ -107,14 +107,14 @@ fn catch_up(criterion: &mut Criterion) {
     page.check();
     let mut group = criterion.benchmark_group("bridge::catch_up");
     group.throughput(Throughput::Bytes(page.frame.len() as u64));
-    group.sample_size(20).measurement_time(Duration::from_secs(4)).warm_up_time(Duration::from_secs(1));
+    group.sample_size(20).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
     // Which ones the command line asks for.
     let mut measured = [false; 2];
     group.bench_function(BenchmarkId::from_parameter("reader=follower"), |bencher| {
         measured[0] = true;
         bencher.iter_batched(|| page.follower(), |scene| page.follow(black_box(scene)), BatchSize::PerIteration);
     });
-    group.sample_size(10).measurement_time(Duration::from_secs(6));
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(3));
     group.bench_function(BenchmarkId::from_parameter("reader=kaspa-rpc-core"), |bencher| {
         measured[1] = true;
         bencher.iter_with_large_drop(|| black_box(&page).decode());
@@ -127,120 +127,22 @@ fn catch_up(criterion: &mut Criterion) {
 
 /// Times both readers by turns, so that both meet the same machine.
 fn compare(page: &LongestPage) {
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut theirs) = (Duration::MAX, Duration::MAX);
     for _ in 0..ROUNDS {
         let scene = page.follower();
-        ours.push(timed(|| page.follow(scene)));
-        theirs.push(timed(|| page.decode()));
+        ours = ours.min(timed(|| page.follow(scene)).0);
+        theirs = theirs.min(timed(|| page.decode()).0);
     }
-    let (ours, theirs) = (fastest(&ours), fastest(&theirs));
     let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
     eprintln!("bridge::catch_up: follower {ours:.2?}, kaspa-rpc-core {theirs:.2?} a page: {ratio:.1} times as fast");
     assert!(ratio >= REQUIRED_RATIO, "the follower must be {REQUIRED_RATIO} times as fast as kaspa-rpc-core");
 }
 
-/// The time of `work`, without that of dropping what it made.
-#[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
-fn timed<T>(work: impl FnOnce() -> T) -> Duration {
-    let start = Instant::now();
-    let made = black_box(work());
-    let time = start.elapsed();
-    drop(made);
-    time
-}
-
-/// What is slower met something else that runs on the machine.
-fn fastest(times: &[Duration]) -> Duration {
-    times.iter().copied().min().unwrap_or_default()
-}
-
-/// A synced follower whose chain is as long as finality lets it become, and the chain that it follows.
-struct SteadyState {
-    chain: Chain,
-    scene: Scene,
-    /// Id of the follower's next request.
-    next_id: u64,
-}
-
-/// The frames of one chain block.
-struct Arrival {
-    notification: Bytes,
-    reply: Bytes,
-}
-
-impl SteadyState {
-    /// Also prints what its memory is.
-    fn measured() -> Self {
-        let meter = Meter::start();
-        let steady = Self::new();
-        let held = steady.held_blocks();
-        eprintln!("bridge: {:.1} bytes for each of {held} chain blocks", meter.bytes() as f64 / held as f64);
-        steady
-    }
-
-    fn new() -> Self {
-        let mut chain = Chain::new();
-        let mut scene = Scene::new(chain.tip(), chain.tip());
-        let mut events = Vec::new();
-        while chain.tip().blue_score < PUBLIC_NETWORK_FINALITY_DEPTH + 1_000 {
-            let blocks: Vec<_> = (0..100).map(|_| chain.extend(Shape::Slim, 1, 0)).collect();
-            let id = scene.asked.take().expect("after a page that moved the chain the next is asked for");
-            scene.frame(pages::frame(id, &blocks).into(), &mut events);
-            scene.acknowledge(&mut events);
-            events.clear();
-        }
-        // Nothing was announced, so only an empty page is the end.
-        let id = scene.asked.take().expect("after a page that moved the chain the next is asked for");
-        scene.frame(pages::frame(id, &[]).into(), &mut events);
-        assert_eq!(scene.asked, None, "the follower is synced");
-        Self { chain, scene, next_id: id + 1 }
-    }
-
-    fn held_blocks(&self) -> u64 {
-        let (root, tip) = (self.scene.follower.root(), self.scene.follower.tip());
-        tip.zip(root).map_or(0, |(tip, root)| tip.index - root.index + 1)
-    }
-
-    fn arrivals(&mut self, count: u64, transactions: u64) -> Vec<Arrival> {
-        let ids = self.next_id..self.next_id + count;
-        self.next_id = ids.end;
-        ids.map(|id| {
-            let block = self.chain.extend(Shape::Mainnet, 3, transactions);
-            let notification = Notification::VirtualChainChanged(VirtualChainChangedNotification {
-                removed_chain_block_hashes: Arc::default(),
-                added_chain_block_hashes: Arc::new(vec![block.hash]),
-                accepted_transaction_ids: Arc::default(),
-            });
-            Arrival {
-                notification: encode::notification(&notification).into(),
-                reply: pages::frame(id, &[block]).into(),
-            }
-        })
-        .collect()
-    }
-
-    /// One request a chain block, or the replies do not fit.
-    fn follow(&mut self, arrivals: Vec<Arrival>, events: &mut Vec<L1Event>) {
-        for Arrival { notification, reply } in arrivals {
-            self.scene.now += BLOCK_INTERVAL;
-            self.scene.frame(notification, events);
-            self.scene.frame(reply, events);
-            self.scene.acknowledge(events);
-        }
-    }
-
-    /// The time of `count` chain blocks, without that of making them ready.
-    fn time(&mut self, count: u64, transactions: u64) -> Duration {
-        let (mut total, mut left) = (Duration::ZERO, count);
-        while left > 0 {
-            let batch = left.min(BATCH);
-            let arrivals = self.arrivals(batch, transactions);
-            let mut events = Vec::with_capacity(4 * BATCH as usize);
-            total += timed(|| self.follow(arrivals, &mut events));
-            assert_eq!(self.scene.tip(), Some(self.chain.tip().hash));
-            left -= batch;
-        }
-        total
+fn long_catch_up(_: &mut Criterion) {
+    let id = format!("bridge::catch_up/chain_blocks={CHAIN_BLOCKS}");
+    let arguments = Arguments::read();
+    if arguments.selects(&id) {
+        long::run(&id, if arguments.measures() { CHAIN_BLOCKS } else { TEST_CHAIN_BLOCKS });
     }
 }
 
@@ -248,16 +150,25 @@ fn follow(criterion: &mut Criterion) {
     let mut steady = None;
     let mut group = criterion.benchmark_group("bridge::follow");
     group.throughput(Throughput::Elements(1));
-    group.measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_secs(1));
+    group.sample_size(50).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
     for transactions in [0, 10] {
         let id = BenchmarkId::from_parameter(format_args!("transactions={transactions}"));
         group.bench_function(id, |bencher| {
             let steady = steady.get_or_insert_with(SteadyState::measured);
-            bencher.iter_custom(|count| steady.time(count, transactions));
+            bencher.iter_custom(|count| steady.time_blocks(count, transactions));
+        });
+    }
+    // Making reorgs ready is within these times, and most of them.
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_millis(100));
+    for (depth, seconds) in [(10, 1), (100, 1), (1_000, 4)] {
+        group.throughput(Throughput::Elements(depth)).measurement_time(Duration::from_secs(seconds));
+        group.bench_function(BenchmarkId::from_parameter(format_args!("reorg={depth}")), |bencher| {
+            let steady = steady.get_or_insert_with(SteadyState::measured);
+            bencher.iter_custom(|count| steady.time_reorgs(count, depth));
         });
     }
     group.finish();
 }
 
-criterion_group!(benches, catch_up, follow);
+criterion_group!(benches, catch_up, long_catch_up, follow);
 criterion_main!(benches);

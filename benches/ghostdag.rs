@@ -63,7 +63,7 @@ struct Header {
 fn insert(criterion: &mut Criterion) {
     let arguments = Arguments::read();
     let mut group = criterion.benchmark_group("sim::dag::insert");
-    group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
+    group.sample_size(30).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
     for (name, bytes) in FILES {
         let file: File = serde_json::from_slice(bytes).expect("reference files are well-formed");
         let headers: Vec<Header> = file.blocks.iter().map(header).collect();

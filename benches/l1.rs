@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 fn blocks(criterion: &mut Criterion, arguments: &Arguments) {
     let mut group = criterion.benchmark_group("l1::blocks");
     group.throughput(Throughput::Elements(1));
-    group.sample_size(20).measurement_time(Duration::from_secs(4)).warm_up_time(Duration::from_secs(1));
+    group.sample_size(20).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
     group.bench_function(BenchmarkId::from_parameter("transactions=0"), |bencher| {
         let shape = Shape::empty_blocks(DAY);
         bencher.iter_custom(|count| time(&shape, count));

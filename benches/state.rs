@@ -28,7 +28,8 @@ use std::{
 
 use bridge::{AcceptedTransaction, L1Event};
 use criterion::{
-    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+    BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+    measurement::WallTime,
 };
 use dagstorm_benches::arguments::Arguments;
 use sim::{disk::Disk, random::Streams};
@@ -150,7 +151,7 @@ fn accepted(transactions: impl Iterator<Item = (Vec<Key>, Vec<state::transaction
 fn execution(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("state::execute");
     group.throughput(Throughput::Elements(BLOCK_TRANSACTIONS));
-    group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1)).sample_size(20);
+    group.measurement_time(Duration::from_millis(1_500)).warm_up_time(Duration::from_millis(500)).sample_size(20);
     let authorizations: [(&str, Arc<dyn Authorization>); 2] =
         [("unchecked", Arc::new(Unchecked)), ("schnorr", Arc::new(VectorSchnorr::new()))];
     for (signatures, authorization) in authorizations {
@@ -218,7 +219,7 @@ fn apply(machine: &mut Machine, chain: &Chain, events: &[L1Event]) -> Duration {
 fn sustain(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("state::sustain");
     group.throughput(Throughput::Elements(BATCH_BLOCKS * BLOCK_TRANSACTIONS));
-    group.measurement_time(Duration::from_secs(10)).warm_up_time(Duration::from_secs(2)).sample_size(10);
+    group.measurement_time(Duration::from_secs(6)).warm_up_time(Duration::from_secs(1)).sample_size(10);
     let mut made = None;
     // What is slower met something else that runs on the machine.
     let mut fastest = Duration::MAX;
@@ -245,8 +246,8 @@ fn sustain(criterion: &mut Criterion) {
 
 fn commit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("state::commit");
-    group.throughput(Throughput::Elements(1));
-    group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1)).sample_size(20);
+    group.throughput(Throughput::Elements(1)).sampling_mode(SamplingMode::Flat);
+    group.measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500)).sample_size(20);
     for transactions in [1, 10, 100] {
         commit_in_memory(&mut group, transactions);
         let mut made = None;
@@ -308,7 +309,9 @@ fn in_memory() -> (Disk, Machine, Chain) {
 fn rollback(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("state::rollback");
     group.throughput(Throughput::Elements(ROLLBACK_BLOCKS));
-    group.measurement_time(Duration::from_secs(8)).warm_up_time(Duration::from_secs(1)).sample_size(10);
+    // Making the blocks that are taken back is within these times, and most of them.
+    group.measurement_time(Duration::from_secs(6)).warm_up_time(Duration::from_millis(100)).sample_size(10);
+    group.sampling_mode(SamplingMode::Flat);
     let mut made = None;
     group.bench_function(BenchmarkId::from_parameter(format_args!("blocks={ROLLBACK_BLOCKS}")), |bencher| {
         let on_file: &mut OnFile = made.get_or_insert_with(|| {
@@ -331,7 +334,7 @@ fn rollback(criterion: &mut Criterion) {
 
 fn open(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("state::open");
-    group.measurement_time(Duration::from_secs(6)).warm_up_time(Duration::from_secs(1)).sample_size(10);
+    group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500)).sample_size(10);
     for holders in [1_000_u64, 100_000] {
         group.throughput(Throughput::Elements(holders));
         let mut made = None;

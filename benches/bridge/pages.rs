@@ -3,6 +3,8 @@
 //! Invariants: each header hashes to its hash and names the block before it as its first parent; blue score and blue work
 //! rise; no two transactions have the same id.
 
+use std::sync::Arc;
+
 use bridge::wire::encode;
 use kaspa_addresses::{Address, Prefix, Version};
 use kaspa_consensus_core::{
@@ -13,10 +15,10 @@ use kaspa_consensus_core::{
 use kaspa_hashes::Hash;
 use kaspa_math::Uint192;
 use kaspa_rpc_core::{
-    RpcChainBlockAcceptedTransactions, RpcOptionalTransaction, RpcOptionalTransactionInput,
+    Notification, RpcChainBlockAcceptedTransactions, RpcOptionalTransaction, RpcOptionalTransactionInput,
     RpcOptionalTransactionInputVerboseData, RpcOptionalTransactionOutpoint, RpcOptionalTransactionOutput,
     RpcOptionalTransactionOutputVerboseData, RpcOptionalTransactionVerboseData, RpcOptionalUtxoEntry,
-    RpcOptionalUtxoEntryVerboseData, RpcScriptClass,
+    RpcOptionalUtxoEntryVerboseData, RpcScriptClass, VirtualChainChangedNotification,
 };
 
 /// Merged blocks in the longest page of a mainnet node: ten times the mergeset limit
@@ -26,8 +28,8 @@ pub const MERGED_BLOCKS: u64 = 2_480;
 /// Blocks that two chain blocks in a row merge, at ten blocks a second.
 const MERGED_BY_TURNS: [u64; 2] = [2, 3];
 
-/// Transactions in each merged block.
-const TRANSACTIONS: u64 = 10;
+/// Transactions that say that the same block contains them.
+const BLOCK_TRANSACTIONS: u64 = 10;
 
 /// Levels of a mainnet header that repeat the parents of level 0, and their number.
 const DIRECT_LEVELS: usize = 25;
@@ -57,12 +59,14 @@ pub struct Block {
 pub struct Chain {
     tip: Header,
     transactions: u64,
+    /// How often it was cut back: headers of one height differ between branches.
+    branch: u64,
 }
 
 impl Chain {
     /// Only the block that a bridge begins at.
     pub fn new() -> Self {
-        Self { tip: header(Shape::Slim, Hash::default(), 1, 1), transactions: 0 }
+        Self { tip: header(Shape::Slim, Hash::default(), 1, 1, 0), transactions: 0, branch: 0 }
     }
 
     /// The newest header.
@@ -70,9 +74,16 @@ impl Chain {
         &self.tip
     }
 
+    /// Goes on from an older header, on a branch of its own.
+    pub fn cut_back(&mut self, fork: Header) {
+        self.tip = fork;
+        self.branch += 1;
+    }
+
     /// A new tip that merges `merged` blocks and accepts `accepted` transactions.
     pub fn extend(&mut self, shape: Shape, merged: u64, accepted: u64) -> Block {
-        self.tip = header(shape, self.tip.hash, self.tip.blue_score + merged, self.tip.daa_score + merged);
+        let (blue_score, daa_score) = (self.tip.blue_score + merged, self.tip.daa_score + merged);
+        self.tip = header(shape, self.tip.hash, blue_score, daa_score, self.branch);
         let accepted = (0..accepted).map(|_| {
             self.transactions += 1;
             transaction(self.transactions)
@@ -84,11 +95,11 @@ impl Chain {
         Block { hash: self.tip.hash, bytes: encode::chain_block(&block) }
     }
 
-    /// The blocks of a longest page.
-    pub fn longest_page(&mut self) -> Vec<Block> {
+    /// The blocks of a longest page, each merged block with so many transactions.
+    pub fn longest_page(&mut self, transactions: u64) -> Vec<Block> {
         let (mut merged, mut blocks) = (0, Vec::new());
         for turn in MERGED_BY_TURNS.into_iter().cycle() {
-            blocks.push(self.extend(Shape::Mainnet, turn, turn * TRANSACTIONS));
+            blocks.push(self.extend(Shape::Mainnet, turn, turn * transactions));
             merged += turn;
             if merged >= MERGED_BLOCKS {
                 break;
@@ -100,11 +111,28 @@ impl Chain {
 
 /// The frame that answers request `id` with these blocks added.
 pub fn frame(id: u64, blocks: &[Block]) -> Vec<u8> {
-    let added: Vec<Hash> = blocks.iter().map(|block| block.hash).collect();
-    encode::chain_page(id, &[], &added, blocks.iter().map(|block| block.bytes.as_slice()))
+    reorg_frame(id, &[], blocks)
 }
 
-fn header(shape: Shape, parent: Hash, blue_score: u64, daa_score: u64) -> Header {
+/// The frame that answers request `id` with these blocks removed, tip first, and these added.
+pub fn reorg_frame(id: u64, removed: &[Hash], blocks: &[Block]) -> Vec<u8> {
+    encode::chain_page(id, removed, &hashes(blocks), blocks.iter().map(|block| block.bytes.as_slice()))
+}
+
+/// The notification of these blocks removed, tip first, and these added.
+pub fn notification(removed: Vec<Hash>, blocks: &[Block]) -> Vec<u8> {
+    encode::notification(&Notification::VirtualChainChanged(VirtualChainChangedNotification {
+        removed_chain_block_hashes: Arc::new(removed),
+        added_chain_block_hashes: Arc::new(hashes(blocks)),
+        accepted_transaction_ids: Arc::default(),
+    }))
+}
+
+fn hashes(blocks: &[Block]) -> Vec<Hash> {
+    blocks.iter().map(|block| block.hash).collect()
+}
+
+fn header(shape: Shape, parent: Hash, blue_score: u64, daa_score: u64, branch: u64) -> Header {
     let other = |number: usize| Hash::from_u64_word(blue_score << 16 | number as u64);
     let mut levels = vec![vec![parent]];
     if shape == Shape::Mainnet {
@@ -121,7 +149,8 @@ fn header(shape: Shape, parent: Hash, blue_score: u64, daa_score: u64) -> Header
         other(1_003),
         1_760_000_000_000 + 100 * daa_score,
         0x1b00_ffff,
-        blue_score,
+        // The nonce.
+        blue_score | branch << 40,
         daa_score,
         Uint192([blue_score << 40, blue_score >> 24, 0]),
         blue_score,
@@ -145,7 +174,7 @@ fn transaction(number: u64) -> RpcOptionalTransaction {
             transaction_id: Some(Hash::from_u64_word(number)),
             hash: Some(Hash::from_u64_word(!number)),
             compute_mass: Some(2_036),
-            block_hash: Some(Hash::from_u64_word(number / TRANSACTIONS)),
+            block_hash: Some(Hash::from_u64_word(number / BLOCK_TRANSACTIONS)),
             block_time: Some(1_760_000_000_000 + number),
         }),
     }

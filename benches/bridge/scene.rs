@@ -60,6 +60,12 @@ impl Scene {
         self.follower.tip().map(|tip| tip.hash)
     }
 
+    /// How many chain blocks the follower holds, from its root to its tip.
+    pub fn held_blocks(&self) -> u64 {
+        let (root, tip) = (self.follower.root(), self.follower.tip());
+        tip.zip(root).map_or(0, |(tip, root)| tip.index - root.index + 1)
+    }
+
     fn drain(&mut self, events: &mut Vec<L1Event>) {
         while let Some(output) = self.follower.poll_output() {
             match output {

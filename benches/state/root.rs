@@ -15,7 +15,7 @@ const ROUNDS: usize = 64;
 pub fn update(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("state::root");
     group.throughput(Throughput::Elements(CHANGED));
-    group.measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_secs(1)).sample_size(20);
+    group.measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(500)).sample_size(20);
     for accounts in [1_000, 100_000] {
         group.bench_function(BenchmarkId::from_parameter(format_args!("accounts={accounts}")), |bencher| {
             let mut tree = StateTree::default();

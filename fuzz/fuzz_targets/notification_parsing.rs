@@ -3,10 +3,8 @@
 
 #![no_main]
 
-#[path = "../../bridge/tests/wire_support/walk.rs"]
-mod walk;
-
 use bridge::wire::Request;
+use dagstorm_fuzz::walk;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

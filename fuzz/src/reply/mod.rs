@@ -1,0 +1,156 @@
+//! A follower that talks to a node which makes up its replies.
+//!
+//! The follower is synced on a short chain. The node's chain grows and forks, the follower asks, and the honest answer is
+//! changed before it is sent: fields, hashes, order, lengths, bytes. Then the node becomes honest.
+//!
+//! | file | room for |
+//! |---|---|
+//! | `edit.rs` | what can be done to a page, and its byte code |
+//! | `apply.rs` | doing it |
+//! | `scene.rs` | follower, node and time; the laws |
+//!
+//! Laws: nothing panics; a refused reply leaves tip and root as they were and tells no numbered event; numbered events
+//! follow one another and are what the follower has; a verified block has the scores, the parent and the time to which its
+//! hash commits; the follower never waits for ever, nor asks for ever; with an honest node it reaches the sink again,
+//! unless it was lied into another chain.
+
+mod apply;
+mod edit;
+#[path = "../../../bridge/tests/support/node.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod node;
+mod scene;
+#[path = "../../../bridge/tests/support/tree.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod tree;
+
+use std::fmt;
+
+pub use self::edit::{Change, Edit, Field};
+use self::scene::Scene;
+use crate::code::{Word, Words};
+
+/// Most steps of a talk.
+const MOST_STEPS: usize = 48;
+
+/// A whole talk.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Talk {
+    /// How it begins.
+    pub setup: Setup,
+    /// What happens.
+    pub steps: Vec<Step>,
+}
+
+/// How a talk begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// Chain blocks above the first one, to which the follower is synced.
+    pub blocks: u8,
+    /// Blue score below the tip at which a block is final.
+    pub finality_depth: u8,
+    /// Most chain blocks in one page.
+    pub page_limit: u8,
+}
+
+/// What happens in a talk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The node's chain grows.
+    Grow {
+        /// By so many blocks.
+        blocks: u8,
+    },
+    /// The node's chain becomes another one.
+    Fork {
+        /// So many of its blocks leave.
+        depth: u8,
+        /// So many join.
+        blocks: u8,
+    },
+    /// Time passes, in which the follower may ask.
+    Pass {
+        /// Milliseconds.
+        ms: u16,
+    },
+    /// Something is done to the next reply.
+    Edit(Edit),
+}
+
+impl Setup {
+    const fn of(word: Word) -> Self {
+        let [finality_depth, page_limit] = word.large.to_le_bytes();
+        Self { blocks: word.small % 24, finality_depth: 4 + finality_depth % 60, page_limit: 1 + page_limit % 16 }
+    }
+
+    const fn word(self) -> Word {
+        Word::new(0, self.blocks, u16::from_le_bytes([self.finality_depth - 4, self.page_limit - 1]))
+    }
+}
+
+impl Step {
+    fn read(word: Word, words: &mut Words<'_>) -> Self {
+        let [low, high] = word.large.to_le_bytes();
+        // The low bits say what kind of step it is: edits are most of them.
+        match word.operation % 8 {
+            0 => Self::Grow { blocks: 1 + low % 8 },
+            1 => Self::Fork { depth: low % 16, blocks: 1 + high % 16 },
+            2 => Self::Pass { ms: word.large % 40_000 },
+            _ => Self::Edit(Edit::read(word, words)),
+        }
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let word = match self {
+            Self::Grow { blocks } => Word::new(0, 0, u16::from_le_bytes([blocks - 1, 0])),
+            Self::Fork { depth, blocks } => Word::new(1, 0, u16::from_le_bytes([*depth, blocks - 1])),
+            Self::Pass { ms } => Word::new(2, 0, *ms),
+            Self::Edit(edit) => return edit.write(bytes),
+        };
+        bytes.extend(word.bytes());
+    }
+}
+
+impl Talk {
+    /// Reads the byte code; every byte string is a talk.
+    pub fn decode(bytes: &[u8]) -> Self {
+        let mut words = Words::new(bytes);
+        let setup = Setup::of(words.next().unwrap_or(Word::new(0, 0, 0)));
+        let mut steps = Vec::new();
+        while let Some(word) = words.next().filter(|_| steps.len() < MOST_STEPS) {
+            steps.push(Step::read(word, &mut words));
+        }
+        Self { setup, steps }
+    }
+
+    /// Writes the byte code.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.setup.word().bytes().to_vec();
+        self.steps.iter().for_each(|step| step.write(&mut bytes));
+        bytes
+    }
+}
+
+impl fmt::Debug for Talk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:?}", self.setup)?;
+        self.steps.iter().try_for_each(|step| writeln!(f, "    {step:?}"))
+    }
+}
+
+/// Runs the talk.
+///
+/// # Panics
+/// If a law is broken.
+pub fn check(talk: &Talk) {
+    let mut scene = Scene::synced(talk.setup);
+    for step in &talk.steps {
+        match step {
+            Step::Grow { blocks } => scene.fork(0, *blocks),
+            Step::Fork { depth, blocks } => scene.fork(*depth, *blocks),
+            Step::Pass { ms } => scene.pass(u64::from(*ms)),
+            Step::Edit(edit) => scene.edit_next(edit.clone()),
+        }
+    }
+    scene.settle();
+}

@@ -1,0 +1,251 @@
+//! Follower, node and time, and the laws of what passes between them.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bridge::{
+    ChainRef, Config, DisconnectReason, L1Event, Window,
+    follower::{Follower, Input, Output},
+    wire::{Network, Request},
+};
+use kaspa_hashes::Hash;
+
+use super::{
+    Setup, apply,
+    edit::{Change, Edit},
+    node::{Answer, ScriptedNode},
+    tree::Tree,
+};
+
+/// Most inputs between two moments at which the follower rests.
+const MOST_INPUTS: usize = 20_000;
+
+/// Time in which a follower with an honest node must have come back: the longest pause of ten attempts and more.
+const LONGEST_RETURN: Duration = Duration::from_secs(600);
+
+/// See the module documentation.
+pub(super) struct Scene {
+    follower: Follower,
+    tree: Tree,
+    node: ScriptedNode,
+    now: Duration,
+    wake_at: Option<Duration>,
+    session: Option<u64>,
+    over: bool,
+    inputs: VecDeque<Input>,
+    requests: VecDeque<(u64, Vec<u8>)>,
+    edits: Vec<Edit>,
+    /// The consumer's references, from the first numbered event on.
+    window: Option<Window>,
+    /// Every block that was told is one of the node's, and as it is.
+    honest: bool,
+}
+
+/// What the outputs of one input were.
+#[derive(Default)]
+struct Told {
+    events: Vec<L1Event>,
+    rejected: bool,
+}
+
+impl Scene {
+    /// A follower that is synced to the end of the node's chain.
+    pub(super) fn synced(setup: Setup) -> Self {
+        let mut config = Config::new(Network::SIMNET, ["ws://node:17510"]).expect("the address is well formed");
+        config.finality_depth = Some(u64::from(setup.finality_depth));
+        let follower = Follower::new(config).expect("the settings are complete");
+        let tree = Tree::new();
+        let mut node = ScriptedNode::new(&tree);
+        node.page_limit = usize::from(setup.page_limit);
+        let mut scene = Self {
+            follower,
+            tree,
+            node,
+            now: Duration::ZERO,
+            wake_at: None,
+            session: None,
+            over: false,
+            inputs: VecDeque::from([Input::Tick]),
+            requests: VecDeque::new(),
+            edits: Vec::new(),
+            window: None,
+            honest: true,
+        };
+        scene.fork(0, setup.blocks);
+        scene.exchange();
+        assert!(scene.follows_the_sink(), "an honest node is not followed");
+        scene
+    }
+
+    /// Some blocks of the node's chain leave, others join; the follower is told at the next occasion.
+    pub(super) fn fork(&mut self, depth: u8, blocks: u8) {
+        let chain = self.tree.chain(self.node.sink);
+        let base = chain.len().saturating_sub(1 + usize::from(depth));
+        let mut sink = chain.get(base).copied().unwrap_or(self.node.sink);
+        for _ in 0..blocks {
+            sink = self.tree.extend(sink);
+        }
+        if let (Some(bytes), Some(session)) = (self.node.set_sink(&self.tree, sink), self.session) {
+            self.inputs.push_back(Input::Frame { session, bytes: bytes.into() });
+        }
+    }
+
+    /// The edit waits for its reply.
+    pub(super) fn edit_next(&mut self, edit: Edit) {
+        self.edits.push(edit);
+    }
+
+    /// Everything that is on its way arrives, then time passes.
+    pub(super) fn pass(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        self.exchange();
+        while let Some(at) = self.wake_at.filter(|at| *at <= end && !self.over) {
+            self.now = self.now.max(at);
+            // A timer that rang is gone until it is set again.
+            self.wake_at = None;
+            self.inputs.push_back(Input::Tick);
+            self.exchange();
+        }
+        self.now = end;
+    }
+
+    /// What waits happens; then the node is honest and its chain the heaviest, and must be followed.
+    pub(super) fn settle(&mut self) {
+        self.pass(1_000);
+        self.edits.clear();
+        let heaviest = self.tree.hashes().map(|hash| self.tree.work(hash)).max().unwrap_or(0);
+        while self.tree.work(self.node.sink) <= heaviest {
+            self.fork(0, 1);
+        }
+        let end = self.now + LONGEST_RETURN;
+        while self.honest && !self.over && !self.follows_the_sink() {
+            assert!(
+                self.now < end,
+                "the follower does not come back to an honest node, but stays at {:?}",
+                self.follower.tip()
+            );
+            self.pass(5_000);
+        }
+        if !self.over {
+            self.inputs.push_back(Input::Shutdown);
+            self.exchange();
+            assert!(self.over && self.session.is_none(), "told to stop, it goes on");
+        }
+    }
+
+    fn follows_the_sink(&self) -> bool {
+        self.follower.tip().is_some_and(|tip| tip.hash == self.node.sink)
+    }
+
+    /// Lets inputs and requests go back and forth until nobody has anything to say.
+    fn exchange(&mut self) {
+        for _ in 0..MOST_INPUTS {
+            if let Some(input) = self.inputs.pop_front() {
+                self.input(input);
+            } else if let Some((session, bytes)) = self.requests.pop_front() {
+                self.answer(session, &bytes);
+            } else {
+                return;
+            }
+        }
+        panic!("the follower asks for ever: {:?}", self.follower);
+    }
+
+    /// The node answers, after the edits that waited for this.
+    fn answer(&mut self, session: u64, bytes: &[u8]) {
+        let (id, request) = Request::parse(bytes).expect("the follower writes well-formed requests");
+        let mut answer = self.node.answer(&self.tree, &request);
+        let is_page = matches!(request, Request::GetVirtualChainFromBlockV2 { .. });
+        let (edits, later) = self.edits.drain(..).partition(|edit| edit.of_any || is_page);
+        self.edits = later;
+        let edits: Vec<Edit> = edits;
+        if let Answer::Page(page) = &mut answer {
+            let mut strangers: Vec<Hash> = self.tree.hashes().collect();
+            strangers.push(Hash::from_u64_word(0xdead));
+            edits.iter().for_each(|edit| apply::to_page(&edit.change, page, &strangers));
+        }
+        for edit in &edits {
+            match &edit.change {
+                Change::RemoteError { text } => answer = Answer::Error(apply::remote_error(*text)),
+                Change::Silence => answer = Answer::Silence,
+                Change::HangUp => return self.hang_up(session),
+                _ => {}
+            }
+        }
+        let Some(mut bytes) = answer.encode(id, request.operation()) else { return };
+        edits.iter().for_each(|edit| apply::to_bytes(&edit.change, &mut bytes));
+        let copies = 1 + edits.iter().filter(|edit| edit.change == Change::Twice).count();
+        for _ in 0..copies {
+            self.inputs.push_back(Input::Frame { session, bytes: bytes.clone().into() });
+        }
+    }
+
+    fn hang_up(&mut self, session: u64) {
+        self.node.subscribed = false;
+        self.session = None;
+        self.inputs.push_back(Input::Closed { session, reason: DisconnectReason::ClosedByNode });
+    }
+
+    fn input(&mut self, input: Input) {
+        let before = (self.follower.tip(), self.follower.root());
+        self.follower.handle(input, self.now);
+        let mut told = Told::default();
+        while let Some(output) = self.follower.poll_output() {
+            assert!(!self.over, "{output:?} after the end");
+            match output {
+                Output::Close { .. } => {
+                    self.session = None;
+                    self.node.subscribed = false;
+                    self.requests.clear();
+                }
+                Output::Connect { session, .. } => {
+                    self.session = Some(session);
+                    self.inputs.push_back(Input::Connected { session });
+                }
+                Output::Event(event) => {
+                    told.rejected |= matches!(event, L1Event::NodeRejected { .. });
+                    told.events.push(event);
+                }
+                Output::Finished => self.over = true,
+                Output::Send { session, bytes, .. } => self.requests.push_back((session, bytes)),
+                Output::WakeAt(at) => self.wake_at = Some(at),
+            }
+        }
+        let wakes = self.over || self.wake_at.is_some_and(|at| at > self.now);
+        assert!(wakes, "no wake-up ahead at {:?}: {:?}", self.now, self.follower);
+        self.check(before, &told);
+    }
+
+    /// The laws of what one input led to.
+    fn check(&mut self, before: (Option<ChainRef>, Option<ChainRef>), told: &Told) {
+        let after = (self.follower.tip(), self.follower.root());
+        let numbered = told.events.iter().filter(|event| event.sequence().is_some());
+        if told.rejected {
+            assert_eq!(numbered.count(), 0, "a refused reply has an effect: {:?}", told.events);
+            assert_eq!(after, before, "a refused reply moves tip or root");
+        }
+        for event in &told.events {
+            let Some(sequence) = event.sequence() else { continue };
+            let anchor = self.follower.anchor().expect("the anchor is there before the first numbered event");
+            let window = self.window.get_or_insert_with(|| Window::new(anchor));
+            window.apply(event).unwrap_or_else(|error| panic!("{event:?} does not follow: {error}"));
+            self.honest &= is_true(event, &self.tree);
+            self.inputs.push_back(Input::Ack { sequence });
+        }
+        if let Some(window) = &self.window {
+            assert_eq!(after, (Some(window.tip()), Some(window.root())), "what was told is not what it has");
+        }
+    }
+}
+
+/// Whether an added block is one of the node's; nothing else brings a lie.
+fn is_true(event: &L1Event, tree: &Tree) -> bool {
+    let L1Event::BlockAdded(added) = event else { return true };
+    if !tree.contains(added.block.hash) {
+        return false;
+    }
+    let header = tree.header(added.block.hash);
+    let told = (added.block.blue_score, added.daa_score, added.timestamp_ms, Some(&added.parent));
+    let is = (header.blue_score, header.daa_score, header.timestamp, header.direct_parents().first());
+    assert!(!added.verified || told == is, "a verified block is told as {told:?} and is {is:?}");
+    told == is
+}
