@@ -48,6 +48,14 @@ impl Drop for Meter {
     }
 }
 
+/// Counts what the system gave; a null pointer is that it gave nothing.
+fn counted(pointer: *mut u8, bytes: i64) -> *mut u8 {
+    if !pointer.is_null() {
+        count(bytes);
+    }
+    pointer
+}
+
 /// Two steps instead of one locked instruction, which would cost as much as the allocation.
 fn count(bytes: i64) {
     if COUNTS.load(Ordering::Relaxed) {
@@ -62,8 +70,11 @@ fn count(bytes: i64) {
 // SAFETY: every call goes unchanged to the system's allocator; counting touches only statics.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        unsafe { System.alloc(layout) }
+        counted(unsafe { System.alloc(layout) }, layout.size() as i64)
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        counted(unsafe { System.alloc_zeroed(layout) }, layout.size() as i64)
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
@@ -72,7 +83,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(new_size as i64 - layout.size() as i64);
-        unsafe { System.realloc(pointer, layout, new_size) }
+        let bytes = new_size as i64 - layout.size() as i64;
+        counted(unsafe { System.realloc(pointer, layout, new_size) }, bytes)
     }
 }

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::read();
     let mut complaints = Vec::new();
     // First, because the largest resident size is that of the process.
-    if arguments.selects("l1::day") {
+    if arguments.runs("l1::day") {
         complaints = day::run(if arguments.measures() { DAY } else { TEST_DAY });
     }
     let mut criterion = Criterion::default().configure_from_args();

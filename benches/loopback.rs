@@ -1,13 +1,16 @@
 //! Catching up with a node over a real socket: the whole bridge against the loop that one would write instead.
 //!
+//! The two are compared by `cargo bench -p dagstorm-benches --features client --bench loopback`; without the feature, as in a
+//! bare `cargo bench`, only the bridge is timed.
+//!
 //! | id | one iteration |
 //! |---|---|
 //! | `bridge::loopback/client=bridge` | `L1Bridge::start` to `Synced`, every event taken and acknowledged |
 //! | `bridge::loopback/client=kaspa-wrpc-client,verbosity=V` | the same blocks by `get_virtual_chain_from_block_v2` until a page is empty |
 //!
 //! The node is simulated, at rest, and serves wRPC over TCP on loopback from its own thread; both clients have the other
-//! thread, a tokio runtime on it, and collect hash, ids and payloads of the same blocks. The second needs the feature `client`,
-//! which builds `kaspa-wrpc-client`. A table by turns goes to standard error: time on the wall, CPU time of the client's thread
+//! thread, a tokio runtime on it, and collect hash, ids and payloads of the same blocks. The feature is for the second, because
+//! it builds `kaspa-wrpc-client`. A table by turns goes to standard error: time on the wall, CPU time of the client's thread
 //! and of the node's. The bridge does more: it checks who the node is, subscribes, hashes every header and compares it with the
 //! block before. The node's time at Low says nothing of a real node, see `loopback/server.rs`.
 

@@ -12,7 +12,7 @@
 //! `kaspa-rpc-core`'s encoder gets the whole response in memory: no DAG, no store, no look-up of spent outputs is in its
 //! time. The small answers are made of `kaspa-rpc-core`'s types by its encoder and have nothing beside them.
 //!
-//! A table of the pages goes to standard error. Wall time, the fastest sample.
+//! A table of the pages goes to standard error. Wall time, the median of the samples after the warm-up.
 
 use std::{
     hint::black_box,

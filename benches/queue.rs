@@ -9,12 +9,14 @@
 //! All pass the same events of added blocks, which are moved, never copied or dropped. A bounded channel has room for as
 //! many as the bridge lets wait by default. Ours has no bound of its own; the client obeys one by stopping to fetch, for
 //! which each event's sequence number is noted, and the consumer is woken at every event. Those costs are in its times.
-//! crossbeam's receiver blocks its thread, so that tasks cannot wait at it and it has no `ping`.
+//! crossbeam's receiver blocks its thread, so that tasks cannot wait at it and it has no `ping`. In `threads` the producer is a
+//! thread, not a task: where a bounded channel is full it blocks there, with tokio's by `blocking_send`, and not in an `await`
+//! as a task's would. The thread and the runtime of the consumer are up before the clock starts.
 //!
 //! The queue is private to its crate. What is measured is the same file, compiled into this bench: neither an
 //! interface nor another feature of the crate is needed for it, and the compiler sees as much of it as in its place.
 //!
-//! A table of the times of one event goes to standard error. Wall time, the fastest sample.
+//! A table of the times of one event goes to standard error. Wall time, the median of the samples after the warm-up.
 
 #[path = "queue/channels.rs"]
 mod channels;
@@ -149,6 +151,7 @@ fn ping<C: Awaited>(count: u64) -> Duration {
 /// From the first event's leaving to the last one's arrival.
 #[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 fn stream<C: Channel>(count: u64) -> Duration {
+    let runtime = channels::runtime();
     let mut events = events(STREAM);
     let rounds = (0..count).map(|_| {
         let (producer, mut consumer) = C::new();
@@ -162,7 +165,7 @@ fn stream<C: Channel>(count: u64) -> Duration {
                 }
                 start
             });
-            C::take(&mut consumer, STREAM, &mut arrived);
+            C::take(&runtime, &mut consumer, STREAM, &mut arrived);
             let end = Instant::now();
             end - producing.join().expect("handing over does not panic")
         });

@@ -364,7 +364,7 @@ fn opened(path: &std::path::Path, config: &state::MachineConfig) -> Duration {
 
 fn database_size(_: &mut Criterion) {
     let arguments = Arguments::read();
-    if arguments.measures() && arguments.selects("state::size") {
+    if arguments.runs("state::size") && arguments.measures() {
         growth::measure();
     }
 }

@@ -4,10 +4,15 @@
 //! |---|---|
 //! | `scenarios::storm/blocks_per_second=B,transactions=T` | storms at B blocks a second, T transactions in a block on average |
 //!
-//! A storm is what `dagstorm run --profile default` runs, with the same allocator: a swarm with its faults, eight miners, 0.4 s
-//! mean delay, one bridge, a state machine on a simulated disk, every property checked. A run of it is far too long for
-//! Criterion's samples: every id is run once for each of [`SEEDS`], and its figure is all simulated time over all CPU time. A
-//! word on the command line selects ids that contain it.
+//! A storm is a swarm with its faults, as `dagstorm run swarm` runs it, with the same allocator: eight miners, 0.4 s mean delay,
+//! one bridge, a state machine on a simulated disk, every property checked. Its profile is `Default` for 0 transactions in a block
+//! and `Loaded` from 10 on; the parameters are the set `storm` scaled to the block rate, and the load is that of the id instead of
+//! the profile's. Not all cells are the same otherwise: a storm has 600 simulated seconds, and the bridge waits 4 s for a reply,
+//! but at 100 transactions in a block it is 300 s and 10 s, for want of memory and because of the length of pages. The table
+//! states both for each cell.
+//!
+//! A run is far too long for Criterion's samples: every id is run once for each of [`SEEDS`], and its figure is all simulated
+//! time over all CPU time. A filter on the command line selects ids that contain it.
 
 use std::{ffi::c_long, process::ExitCode, sync::Arc};
 
@@ -47,7 +52,8 @@ const TEST_SECONDS: u64 = 5;
 const MEAN_DELAY_MS: u64 = 400;
 
 /// How long the bridge waits for a reply where blocks are as full as they get here: at 25 of them a second the smallest page that
-/// it can ask for has 48 MB after an outage, for which the simulated line of 100 Mbit/s needs the 4 s that it waits otherwise.
+/// it can ask for has 48 MB after an outage, for which the simulated line of 100 Mbit/s needs the 4 s that it waits in both
+/// profiles.
 const PATIENCE_MS: u64 = 10_000;
 
 fn main() -> ExitCode {
@@ -56,7 +62,7 @@ fn main() -> ExitCode {
     let cells = BLOCKS_PER_SECOND.into_iter().flat_map(|rate| TRANSACTIONS.map(|transactions| (rate, transactions)));
     let cells = cells.map(|(blocks_per_second, transactions)| Cell { blocks_per_second, transactions });
     let (mut measured, mut is_sound) = (Vec::new(), true);
-    for cell in cells.filter(|cell| arguments.selects(&cell.id())) {
+    for cell in cells.filter(|cell| arguments.runs(&cell.id())) {
         let (seeds, seconds): (&[u64], _) =
             if arguments.measures() { (&SEEDS, cell.seconds()) } else { (&SEEDS[..1], TEST_SECONDS) };
         match cell.measure(seeds, seconds) {
@@ -94,6 +100,8 @@ struct Cell {
 /// What the storms of a cell came to.
 #[derive(Clone, Copy, Default)]
 struct Speed {
+    /// How long the bridge waited for a reply.
+    request_timeout_ms: u64,
     sim_seconds: f64,
     cpu_seconds: f64,
     blocks: u64,
@@ -120,7 +128,10 @@ impl Cell {
     fn measure(self, seeds: &[u64], seconds: u64) -> Result<Speed, String> {
         let mut speed = Speed::default();
         for &seed in seeds {
-            let report = runner::run_plan(&self.plan(seed, seconds), false);
+            let plan = self.plan(seed, seconds);
+            speed.request_timeout_ms =
+                plan.bridges.iter().map(|bridge| bridge.request_timeout_ms).max().unwrap_or_default();
+            let report = runner::run_plan(&plan, false);
             // What a storm of a few seconds must see is not asked.
             match &report.verdict {
                 Verdict::Pass => {}
@@ -136,7 +147,7 @@ impl Cell {
     /// The plan that the seed expands to, with the mean delay and the load of this cell.
     fn plan(self, seed: u64, seconds: u64) -> Plan {
         let parameters = parameters(self.blocks_per_second);
-        // It is the same for one transaction and for none but for what the transactions are about.
+        // They differ in what the transactions are about, and in their number, which is set below.
         let profile = if self.transactions < 10 { Profile::Default } else { Profile::Loaded };
         let request =
             Request { seconds: Some(seconds), parameters: Some(Arc::new(parameters)), profile, ..Request::new(seed) };
@@ -185,11 +196,16 @@ impl Speed {
     fn ratio(self) -> f64 {
         self.sim_seconds / self.cpu_seconds
     }
+
+    /// Its text in the table, for storms of so many seconds.
+    fn figure(self, seconds: u64) -> String {
+        format!("{:.0} ({seconds}, {:.1})", self.ratio(), self.request_timeout_ms as f64 / 1_000.0)
+    }
 }
 
 impl std::fmt::Display for Speed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { sim_seconds, cpu_seconds, blocks, chain_blocks, applied, faults } = self;
+        let Self { sim_seconds, cpu_seconds, blocks, chain_blocks, applied, faults, .. } = self;
         write!(
             f,
             "{:.0} simulated seconds a CPU second ({sim_seconds:.0} in {cpu_seconds:.2} s; {blocks} blocks, {chain_blocks} of \
@@ -200,16 +216,22 @@ impl std::fmt::Display for Speed {
 }
 
 fn print_table(measured: &[(Cell, Speed)]) {
-    eprintln!("scenarios::storm: simulated seconds a CPU second, by transactions in a block");
-    let columns: String = TRANSACTIONS.iter().map(|transactions| format!("{transactions:>8}")).collect();
-    eprintln!("{:<20}{columns}", "blocks a second");
+    if measured.is_empty() {
+        return;
+    }
+    eprintln!(
+        "scenarios::storm: simulated seconds a CPU second, by transactions in a block; beside it the simulated seconds of"
+    );
+    eprintln!("each storm and the seconds that the bridge waits for a reply");
+    let columns: String = TRANSACTIONS.iter().map(|transactions| format!("{transactions:>20}")).collect();
+    eprintln!("{:<16}{columns}", "blocks a second");
     for rate in BLOCKS_PER_SECOND {
         let figure = |transactions| {
             let found =
                 measured.iter().find(|(cell, _)| cell.blocks_per_second == rate && cell.transactions == transactions);
-            found.map_or_else(|| "-".to_owned(), |(_, speed)| format!("{:.0}", speed.ratio()))
+            found.map_or_else(|| "-".to_owned(), |(cell, speed)| speed.figure(cell.seconds()))
         };
-        let row: String = TRANSACTIONS.iter().map(|&transactions| format!("{:>8}", figure(transactions))).collect();
-        eprintln!("{rate:<20}{row}");
+        let row: String = TRANSACTIONS.iter().map(|&transactions| format!("{:>20}", figure(transactions))).collect();
+        eprintln!("{rate:<16}{row}");
     }
 }

@@ -13,7 +13,7 @@
 //! hashes a header; `bridge-and-hash` does what the bridge does before it believes one. Of the notification of an added
 //! block our reader wants nothing but to know that it is one.
 //!
-//! A table of all of them goes to standard error. Wall time, the fastest sample.
+//! A table of all of them goes to standard error. Wall time, the median of the samples after the warm-up.
 
 #[path = "wire/captured.rs"]
 mod captured;

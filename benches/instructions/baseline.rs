@@ -19,7 +19,7 @@ const HEADING: &str = "# Instructions of each hot path. Made and updated by:";
 pub struct Tools {
     /// The compiler, with its commit.
     pub rustc: String,
-    /// The compiler's host triple, for which it builds.
+    /// The triple that it builds for.
     pub target: String,
     /// The C library, whose `malloc` and `memcpy` are counted too.
     pub c_library: String,
@@ -122,6 +122,11 @@ impl Baseline {
             None => Judgement::Unknown,
             Some(&baseline) => judge(baseline, count),
         }
+    }
+
+    /// The names in the file that are none of these paths: nothing is compared with their counts.
+    pub fn left_over(&self, paths: &[&str]) -> Vec<&str> {
+        self.instructions.keys().map(String::as_str).filter(|name| !paths.contains(name)).collect()
     }
 }
 

@@ -7,23 +7,22 @@
 //! real one.
 
 use std::{
-    env, fs, io,
+    env,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
 };
 
 use thiserror::Error;
 
-use super::baseline::Tools;
+use super::{
+    baseline::Tools,
+    profile::{self, COUNTED, ProfileError},
+};
 
 /// What the program is called when it is counted, wherever it was built.
 const PROGRAM: &str = "./counted";
-
-/// Callgrind's pattern for the function that is counted. It has no parameters of types, so that there is only one.
-const COUNTED: &str = "*counted_region*";
-
-/// The line of callgrind's output that has the sum. Source: callgrind's format, "totals".
-const TOTALS: &str = "totals:";
 
 /// Why there is no count.
 #[derive(Debug, Error)]
@@ -50,69 +49,81 @@ pub enum CallgrindError {
         /// What it said.
         complaint: String,
     },
-    /// Callgrind's output cannot be read.
-    #[error("cannot read what callgrind counted for {name}: {source}")]
+    /// What a program writes can be neither kept nor read.
+    #[error("cannot use the file {file} of a count: {source}")]
     Output {
-        /// Name of the path.
-        name: String,
+        /// The file.
+        file: String,
         /// Why.
         source: io::Error,
     },
-    /// Callgrind saw no instruction of the counted function.
-    #[error("callgrind counted nothing for {name}: are the program's symbols stripped?")]
-    Nothing {
+    /// Callgrind counted something else than one call of the counted function.
+    #[error("callgrind's count of {name} is of no use: {source}")]
+    Profile {
         /// Name of the path.
         name: String,
+        /// Why.
+        source: ProfileError,
     },
 }
 
-/// A count that is under way.
+/// A count that is under way. It ends with this value.
 pub struct Counting {
     name: &'static str,
     child: Child,
     output: PathBuf,
+    complaints: PathBuf,
 }
 
 impl Counting {
-    /// Starts this program under callgrind with these arguments, in a `folder` that [`copy_program`] was given.
+    /// Starts this program under callgrind with these arguments, in a `folder` that [`copy_program`] was given. No two may
+    /// have the same name there.
     ///
     /// # Errors
     /// Valgrind is missing or does not start.
     pub fn start(name: &'static str, arguments: [&str; 2], folder: &Path) -> Result<Self, CallgrindError> {
-        let output = name.replace("::", "-");
+        let file = name.replace("::", "-");
+        let (output, complaints) = (folder.join(&file), folder.join(format!("{file}.complaints")));
+        // A file and no pipe: nobody reads before the end, and what is full would stop the program.
+        let stderr = File::create_new(&complaints).map_err(|source| no_output(&complaints, source))?;
         let child = Command::new("valgrind")
             .args(["--tool=callgrind", "--quiet", "--collect-atstart=no"])
-            .arg(format!("--toggle-collect={COUNTED}"))
-            .arg(format!("--callgrind-out-file={output}"))
+            // With a hash or without one, as valgrind's version has it.
+            .arg(format!("--toggle-collect={COUNTED}*"))
+            .arg(format!("--callgrind-out-file={file}"))
             .arg(PROGRAM)
             .args(arguments)
             .current_dir(folder)
             .env_clear()
             .envs(env::var_os("PATH").map(|path| ("PATH", path)))
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .map_err(|source| not_run("valgrind", source))?;
-        Ok(Self { name, child, output: folder.join(output) })
+        Ok(Self { name, child, output, complaints })
     }
 
     /// Instructions of the counted function.
     ///
     /// # Errors
-    /// The program failed, or there is no count.
-    pub fn finish(self) -> Result<u64, CallgrindError> {
-        let Self { name, child, output } = self;
-        let ended = child.wait_with_output().map_err(|source| not_run("valgrind", source))?;
-        if !ended.status.success() {
-            let complaint = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
-            let program = format!("{name} under valgrind");
-            return Err(CallgrindError::Failed { program, status: ended.status, complaint });
+    /// The program failed, or what was counted is not one call of that function.
+    pub fn finish(mut self) -> Result<u64, CallgrindError> {
+        let status = self.child.wait().map_err(|source| not_run("valgrind", source))?;
+        if !status.success() {
+            let complaint = read(&self.complaints)?.trim().to_owned();
+            return Err(CallgrindError::Failed { program: format!("{} under valgrind", self.name), status, complaint });
         }
-        let text =
-            fs::read_to_string(&output).map_err(|source| CallgrindError::Output { name: name.to_owned(), source })?;
-        let total = text.lines().find_map(|line| line.strip_prefix(TOTALS)).and_then(|count| count.trim().parse().ok());
-        total.filter(|&count| count > 0).ok_or_else(|| CallgrindError::Nothing { name: name.to_owned() })
+        profile::instructions(&read(&self.output)?)
+            .map_err(|source| CallgrindError::Profile { name: self.name.to_owned(), source })
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        // Where it has ended, neither does anything.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -132,12 +143,9 @@ pub fn copy_program(folder: &Path) -> io::Result<()> {
 /// A program is missing or fails.
 pub fn tools() -> Result<Tools, CallgrindError> {
     let valgrind = said("valgrind", &["--version"])?;
-    let compiler = said(&env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned()), &["-vV"])?;
-    let field =
-        |start: &str| compiler.lines().find_map(|line| line.strip_prefix(start)).unwrap_or("unknown").to_owned();
     Ok(Tools {
-        rustc: field("rustc "),
-        target: field("host: "),
+        rustc: env!("BUILT_BY_RUSTC").to_owned(),
+        target: env!("BUILT_FOR").to_owned(),
         c_library: said("getconf", &["GNU_LIBC_VERSION"]).unwrap_or_else(|_| "unknown".to_owned()),
         valgrind,
         vectors: vectors().to_owned(),
@@ -151,6 +159,12 @@ fn vectors() -> &'static str {
         return "avx2";
     }
     "no avx2"
+}
+
+/// The text of a file. What a program complains of need not be all text.
+fn read(file: &Path) -> Result<String, CallgrindError> {
+    let bytes = fs::read(file).map_err(|source| no_output(file, source))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// What a program prints.
@@ -169,4 +183,8 @@ fn not_run(program: &str, source: io::Error) -> CallgrindError {
     } else {
         CallgrindError::Run { program: program.to_owned(), source }
     }
+}
+
+fn no_output(file: &Path, source: io::Error) -> CallgrindError {
+    CallgrindError::Output { file: file.display().to_string(), source }
 }

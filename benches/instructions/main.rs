@@ -4,16 +4,20 @@
 //! |---|---|
 //! | `sim::dag::insert` | the reference DAG k18-plain into an empty one |
 //! | `sim::node::answer` | a node writes a V2 page at Full verbosity for the first time |
-//! | `bridge::catch_up` | such a page from its bytes to events |
+//! | `bridge::wire::walk` | such a page from its bytes through every item that our reader lends; no hash, no follower |
+//! | `bridge::catch_up` | the same page from its bytes to events |
 //! | `bridge::follow` | 100 chain blocks in the steady state: notification, reply, acknowledgement |
+//! | `state::execute` | 100 transfers in memory, no signature checked; no root, no commit |
 //! | `state::apply` | 50 chain blocks of transfers, each with its execution, root and commit |
 //! | `scenarios::run` | a whole storm: `steady`, 60 simulated seconds |
 //!
 //! More than 5 % above the baseline fails; more than 5 % below it fails too, or the gain could be lost again unseen. The
-//! program starts itself under valgrind once for each path.
+//! program starts itself under valgrind once for each path, and takes no count but that of one call of one function. A count
+//! in the file that belongs to no path fails as well.
 
 mod baseline;
 mod callgrind;
+mod hot_path;
 #[path = "../l1/shape.rs"]
 #[allow(dead_code, reason = "another bench measures more shapes")]
 mod l1_shape;
@@ -24,22 +28,19 @@ mod output;
 #[path = "../bridge/pages.rs"]
 #[allow(dead_code, reason = "another bench measures the longest page")]
 mod pages;
+mod profile;
 #[path = "../bridge/scene.rs"]
 #[allow(dead_code, reason = "another bench measures memory")]
 mod scene;
 #[path = "../state/scene.rs"]
 #[allow(dead_code, reason = "another bench measures all programs")]
 mod state_scene;
+#[path = "../wire/walk.rs"]
+#[allow(dead_code, reason = "another bench hashes headers")]
+mod wire_walk;
 mod work;
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    hint::black_box,
-    io,
-    path::{Path, PathBuf},
-    process::{self, ExitCode},
-};
+use std::{collections::BTreeMap, hint::black_box, io, path::Path, process::ExitCode};
 
 use clap::Parser;
 use thiserror::Error;
@@ -47,8 +48,9 @@ use thiserror::Error;
 use self::{
     baseline::{Baseline, BaselineError, Judgement, TOLERANCE_PERCENT, Tools},
     callgrind::{CallgrindError, Counting},
+    hot_path::HotPath,
     output::Tone,
-    work::{Check, HotPath, Work},
+    work::{Check, Work},
 };
 
 /// Exit codes: a gate failed; nothing could be counted or compared. Clap's is 2 as well.
@@ -99,8 +101,12 @@ enum GateError {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if cfg!(debug_assertions) {
+        output::error("instructions are only counted with optimisation and without assertions; build with --release");
+        return ExitCode::from(UNUSABLE);
+    }
     if let Some(path) = arguments.measure {
-        path.run(counted_region);
+        work::run(path, counted_region);
         return ExitCode::SUCCESS;
     }
     let done = if arguments.update { update() } else { compare(&arguments.path) };
@@ -114,7 +120,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What callgrind counts, found by this name.
+/// What callgrind counts, found by this name ([`profile::COUNTED`]).
 #[inline(never)]
 fn counted_region(work: Work) -> Check {
     // Not the last thing that happens here, or the call would be a jump that leaves the function.
@@ -141,12 +147,17 @@ fn update() -> Result<bool, GateError> {
 }
 
 /// Whether every count is where it must be.
-fn compare(paths: &[HotPath]) -> Result<bool, GateError> {
+fn compare(asked: &[HotPath]) -> Result<bool, GateError> {
     let baseline = Baseline::read(Path::new(BASELINE))?;
     let tools = callgrind::tools()?;
-    let paths = if paths.is_empty() { &HotPath::ALL[..] } else { paths };
+    let wanted = |path: &HotPath| asked.is_empty() || asked.contains(path);
+    let paths: Vec<_> = HotPath::ALL.into_iter().filter(wanted).collect();
     let mut failures = Vec::new();
-    for (path, count) in count(paths)? {
+    if asked.is_empty() {
+        let left_over = baseline.left_over(&HotPath::ALL.map(HotPath::name));
+        failures.extend(left_over.into_iter().map(sentence_of_left_over));
+    }
+    for (path, count) in count(&paths)? {
         let judgement = baseline.judge(path.name(), count);
         show(path, count, baseline.instructions.get(path.name()).copied(), judgement);
         failures.extend(sentence(path, judgement));
@@ -163,32 +174,14 @@ fn compare(paths: &[HotPath]) -> Result<bool, GateError> {
     Ok(false)
 }
 
-/// All at once, because each is a process of its own; in the order given.
+/// All at once, because each is a process of its own; in the order given, each path once. If one fails, all end.
 fn count(paths: &[HotPath]) -> Result<Vec<(HotPath, u64)>, GateError> {
-    let folder = Folder::new()?;
-    callgrind::copy_program(&folder.0)?;
-    let start = |&path: &HotPath| Ok((path, Counting::start(path.name(), ["--measure", path.name()], &folder.0)?));
+    let folder = tempfile::Builder::new().prefix("dagstorm-instructions-").tempdir()?;
+    callgrind::copy_program(folder.path())?;
+    let start = |&path: &HotPath| Ok((path, Counting::start(path.name(), ["--measure", path.name()], folder.path())?));
     let started: Vec<(HotPath, Counting)> = paths.iter().map(start).collect::<Result<_, CallgrindError>>()?;
     let finished = started.into_iter().map(|(path, counting)| Ok((path, counting.finish()?)));
     finished.collect()
-}
-
-/// A folder that goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> io::Result<Self> {
-        let path = env::temp_dir().join(format!("dagstorm-instructions-{}", process::id()));
-        fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder that is left over is only litter.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 fn show(path: HotPath, count: u64, baseline: Option<u64>, judgement: Judgement) {
@@ -219,6 +212,10 @@ fn sentence(path: HotPath, judgement: Judgement) -> Option<String> {
         )),
         Judgement::Unknown => Some(format!("{name} has no baseline; make one: {UPDATE_COMMAND}")),
     }
+}
+
+fn sentence_of_left_over(name: &str) -> String {
+    format!("{name} is in the baseline, but there is no such path; take it out: {UPDATE_COMMAND}")
 }
 
 fn other_tools(then: &Tools, now: &Tools) -> String {

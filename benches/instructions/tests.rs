@@ -2,8 +2,15 @@
 
 #[allow(dead_code, reason = "the gate also reads and writes the file")]
 mod baseline;
+#[allow(dead_code, reason = "the gate finds paths by their names")]
+mod hot_path;
+mod profile;
+
+use std::collections::BTreeSet;
 
 use baseline::{Baseline, Judgement, Tools};
+use hot_path::HotPath;
+use profile::ProfileError;
 
 const PATH: &str = "bridge::follow";
 
@@ -65,10 +72,82 @@ fn given_a_baseline_as_text_when_parsed_then_it_is_the_same_and_names_the_comman
 }
 
 #[test]
-fn given_the_committed_baseline_when_parsed_then_it_has_the_five_paths_and_no_path_of_a_machine() {
+fn given_a_count_of_no_path_when_looked_for_then_it_is_left_over() {
+    let baseline = baseline(1_000_000);
+    assert_eq!(baseline.left_over(&["state::apply"]), [PATH]);
+    assert_eq!(baseline.left_over(&["state::apply", PATH]), [""; 0]);
+}
+
+#[test]
+fn given_the_committed_baseline_when_parsed_then_it_has_every_path_once_and_no_path_of_a_machine() {
     let text = include_str!("baseline.toml");
     let committed = Baseline::parse(text).expect("an update writes well-formed files");
-    assert!(committed.instructions.len() >= 5, "{committed:?}");
+    let names: BTreeSet<_> = committed.instructions.keys().map(String::as_str).collect();
+    assert_eq!(names, HotPath::ALL.map(HotPath::name).into());
+    assert_eq!(names.len(), HotPath::ALL.len(), "two paths share a name");
     assert!(committed.instructions.values().all(|&count| count > 100_000), "{committed:?}");
     assert!(!text.contains(env!("CARGO_MANIFEST_DIR")), "{text}");
+}
+
+/// What callgrind writes: the counted function, what it calls, and who calls it.
+const PROFILE: &str = "\
+events: Ir
+
+fn=(7) instructions::counted_region
+119 7
+cfn=(9) core::ops::function::FnOnce::call_once{{vtable.shim}}
+calls=1 250
+* 93
+
+fn=(9)
+250 93
+
+fn=(2) async_task::raw::RawTask<F,T,S,M>::run
+cfn=(7)
+calls=1 119
+250 100
+
+totals: 100
+";
+
+#[test]
+fn given_one_call_of_the_counted_function_when_read_then_it_is_the_sum() {
+    assert_eq!(profile::instructions(PROFILE), Ok(100));
+}
+
+#[test]
+fn given_the_counted_function_with_a_hash_when_read_then_it_is_the_same() {
+    assert_eq!(profile::instructions(&PROFILE.replace("_region", "_region::h0123456789abcdef")), Ok(100));
+}
+
+#[test]
+fn given_no_sum_or_none_above_zero_when_read_then_nothing_was_counted() {
+    assert_eq!(profile::instructions(""), Err(ProfileError::Nothing));
+    assert_eq!(profile::instructions(&PROFILE.replace("totals: 100", "totals: 0")), Err(ProfileError::Nothing));
+}
+
+#[test]
+fn given_two_calls_of_the_counted_function_when_read_then_it_is_refused() {
+    let again = format!("{PROFILE}\ncfn=(7)\ncalls=1 119\n251 100\n");
+    for text in [PROFILE.replace("calls=1 119", "calls=2 119"), again] {
+        assert_eq!(profile::instructions(&text), Err(ProfileError::NotOnce { functions: 1, calls: 2 }));
+    }
+}
+
+#[test]
+fn given_a_second_function_that_the_pattern_matches_when_read_then_it_is_refused() {
+    let text = PROFILE.replace("core::ops::function::FnOnce::call_once", "instructions::counted_region::{{closure}}");
+    assert_eq!(profile::instructions(&text), Err(ProfileError::NotOnce { functions: 2, calls: 2 }));
+}
+
+#[test]
+fn given_a_sum_of_other_functions_when_read_then_it_is_refused() {
+    let text = PROFILE.replace("counted_region", "elsewhere");
+    assert_eq!(profile::instructions(&text), Err(ProfileError::NotOnce { functions: 0, calls: 0 }));
+}
+
+#[test]
+fn given_instructions_outside_of_the_counted_function_when_read_then_it_is_refused() {
+    let text = PROFILE.replace("totals: 100", "totals: 101");
+    assert_eq!(profile::instructions(&text), Err(ProfileError::Outside { total: 101, inside: 100 }));
 }

@@ -32,8 +32,8 @@ pub(crate) trait Channel {
     }
     /// Takes one out if there is one.
     fn try_next(consumer: &mut Self::Consumer) -> Option<L1Event>;
-    /// Takes so many out, on a thread that does nothing else.
-    fn take(consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>);
+    /// Takes so many out, on a thread that does nothing else: as a task on the runtime, if tasks can wait at this channel.
+    fn take(runtime: &Runtime, consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>);
 }
 
 /// A channel at whose end a task can wait.
@@ -47,8 +47,8 @@ pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().build().expect("a runtime without drivers takes nothing from the system")
 }
 
-fn take_as_task<C: Awaited>(consumer: &mut C::Consumer, count: u64, into: &mut Vec<L1Event>) {
-    runtime().block_on(async {
+fn take_as_task<C: Awaited>(runtime: &Runtime, consumer: &mut C::Consumer, count: u64, into: &mut Vec<L1Event>) {
+    runtime.block_on(async {
         for _ in 0..count {
             into.push(C::next(consumer).await);
         }
@@ -76,8 +76,8 @@ impl Channel for Ours {
         Shared::try_next(consumer)
     }
 
-    fn take(consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
-        take_as_task::<Self>(consumer, count, into);
+    fn take(runtime: &Runtime, consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
+        take_as_task::<Self>(runtime, consumer, count, into);
     }
 }
 
@@ -107,8 +107,8 @@ impl Channel for TokioUnbounded {
         consumer.try_recv().ok()
     }
 
-    fn take(consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
-        take_as_task::<Self>(consumer, count, into);
+    fn take(runtime: &Runtime, consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
+        take_as_task::<Self>(runtime, consumer, count, into);
     }
 }
 
@@ -142,8 +142,8 @@ impl Channel for TokioBounded {
         consumer.try_recv().ok()
     }
 
-    fn take(consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
-        take_as_task::<Self>(consumer, count, into);
+    fn take(runtime: &Runtime, consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
+        take_as_task::<Self>(runtime, consumer, count, into);
     }
 }
 
@@ -173,7 +173,7 @@ impl Channel for CrossbeamUnbounded {
         consumer.try_recv().ok()
     }
 
-    fn take(consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
+    fn take(_: &Runtime, consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
         take_blocking(consumer, count, into);
     }
 }
@@ -199,7 +199,7 @@ impl Channel for CrossbeamBounded {
         consumer.try_recv().ok()
     }
 
-    fn take(consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
+    fn take(_: &Runtime, consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
         take_blocking(consumer, count, into);
     }
 }

@@ -13,6 +13,30 @@ const CAPTURES: [&str; 3] = [
     include_str!("../../tests/vectors/wrpc/kaspad-2.1.0-simnet-node-reset.jsonl"),
 ];
 
+/// `RpcApiOps::BlockAddedNotification` of `kaspa-rpc-core`.
+const BLOCK_ADDED: u8 = 60;
+
+/// What the captures have, in the order of their names.
+const KINDS: [&str; 17] = [
+    "block-added",
+    "page-full",
+    "page-high",
+    "page-low",
+    "page-none",
+    "pruning-point-utxo-set-override",
+    "reply-GetBlock",
+    "reply-GetBlockDagInfo",
+    "reply-GetServerInfo",
+    "reply-GetSink",
+    "reply-Ping",
+    "reply-Subscribe",
+    "reply-Unsubscribe",
+    "reply-error",
+    "sink-blue-score-changed",
+    "virtual-chain-changed",
+    "virtual-daa-score-changed",
+];
+
 /// A frame from a node.
 pub struct Captured {
     /// What it is.
@@ -43,32 +67,38 @@ pub fn longest() -> Vec<Captured> {
             longest.insert(kind.clone(), Captured { kind, operation, frame });
         }
     }
+    assert!(longest.keys().eq(KINDS), "the captures have other kinds: {:?}", longest.keys());
     longest.into_values().collect()
 }
 
-/// Name and operation of a frame; `None` for answers to questions that the bridge never asks.
+/// Name and operation of a frame; `None` for answers to questions that the bridge never asks, and for pages without a block. A
+/// frame that the bridge should read and cannot is a panic.
 fn kind(frame: &[u8]) -> Option<(String, u8)> {
-    let (kind, operation) = match ServerFrame::parse(frame).ok()? {
-        ServerFrame::Notification(notification) => {
-            let kind = match notification {
-                Notification::VirtualChainChanged(_) => "virtual-chain-changed",
-                Notification::SinkBlueScoreChanged { .. } => "sink-blue-score-changed",
-                Notification::VirtualDaaScoreChanged { .. } => "virtual-daa-score-changed",
-                Notification::PruningPointUtxoSetOverride => "pruning-point-utxo-set-override",
-                _ => "block-added",
-            };
-            (kind.to_owned(), notification.operation())
-        }
-        ServerFrame::Reply(frame) => {
-            let operation = Operation::try_from(frame.operation?).ok()?;
-            let kind = match frame.decode(operation).ok()? {
-                Ok(Reply::ChainPage(page)) => format!("page-{}", verbosity(&page)?),
-                Ok(_) => format!("reply-{operation:?}"),
-                Err(_) => "reply-error".to_owned(),
-            };
-            (kind, operation.code())
-        }
-    };
+    let (kind, operation) =
+        match ServerFrame::parse(frame).expect("the bridge reads the header of every frame of a node") {
+            ServerFrame::Notification(notification) => {
+                let kind = match notification {
+                    Notification::VirtualChainChanged(_) => "virtual-chain-changed",
+                    Notification::SinkBlueScoreChanged { .. } => "sink-blue-score-changed",
+                    Notification::VirtualDaaScoreChanged { .. } => "virtual-daa-score-changed",
+                    Notification::PruningPointUtxoSetOverride => "pruning-point-utxo-set-override",
+                    Notification::Other { operation: BLOCK_ADDED } => "block-added",
+                    other => panic!("nobody asked for such a notification: {other:?}"),
+                };
+                (kind.to_owned(), notification.operation())
+            }
+            ServerFrame::Reply(frame) => {
+                let operation = frame.operation.expect("a node of the captures dispatched every request");
+                let operation = Operation::try_from(operation).ok()?;
+                let reply = frame.decode(operation);
+                let kind = match reply.unwrap_or_else(|error| panic!("the bridge cannot read {operation:?}: {error}")) {
+                    Ok(Reply::ChainPage(page)) => format!("page-{}", verbosity(&page)?),
+                    Ok(_) => format!("reply-{operation:?}"),
+                    Err(_) => "reply-error".to_owned(),
+                };
+                (kind, operation.code())
+            }
+        };
     Some((kind, operation))
 }
 
