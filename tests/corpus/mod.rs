@@ -17,6 +17,12 @@ pub fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus"))
 }
 
+/// Whether a file in a corpus was put there by a fuzzer that was run without a folder of its own: it names what it finds
+/// by 40 hexadecimal digits.
+pub fn is_find(name: &str) -> bool {
+    name.len() == 40 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// The seeds of one target.
 pub struct Corpus {
     /// The target.

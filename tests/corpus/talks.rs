@@ -85,7 +85,11 @@ fn stories() -> BTreeMap<String, Talk> {
     ];
     let forks = [(2, 3), (5, 6), (1, 1), (8, 9), (15, 16)];
     let forks = forks.into_iter().flat_map(|(depth, blocks)| [Step::Fork { depth, blocks }, Step::Pass { ms: 1_500 }]);
+    // Nothing is told with a number yet when the node does not know the block at which the follower begins.
+    let at_anchor = Setup { blocks: 0, finality_depth: 4, page_limit: 2 };
+    let lost_anchor = vec![page(Change::RemoteError { text: 0 })];
     BTreeMap::from([
+        ("anchor-unknown".to_owned(), Talk { setup: at_anchor, steps: lost_anchor }),
         ("honest".to_owned(), Talk { setup: SETUP, steps: forks.collect() }),
         ("liar".to_owned(), Talk { setup: SETUP, steps: liar }),
         ("unanswered".to_owned(), Talk { setup: SETUP, steps: unanswered }),

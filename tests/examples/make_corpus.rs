@@ -1,7 +1,7 @@
 //! Writes the seed corpora of all fuzz targets, and takes away seeds that are none any more. Running it again gives the
 //! same files.
 //!
-//! What a fuzzer found belongs elsewhere: `fuzz/run` puts it into `fuzz/finds`.
+//! What a fuzzer found belongs elsewhere: `fuzz/run` puts it into `fuzz/finds`. Where it is here, it is left alone.
 
 #[path = "../corpus/mod.rs"]
 mod corpus;
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::create_dir_all(&folder)?;
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
-            if entry.file_name().to_str().is_none_or(|name| !seeds.contains_key(name)) {
+            if entry.file_name().to_str().is_none_or(|name| !seeds.contains_key(name) && !corpus::is_find(name)) {
                 fs::remove_file(entry.path())?;
             }
         }

@@ -58,6 +58,8 @@ pub enum Leak {
     Events,
     /// The receipts of each batch that the machine stores.
     Applied,
+    /// So many bytes for each session that the follower announces.
+    Sessions(usize),
 }
 
 impl Setup {
@@ -194,6 +196,9 @@ impl Day {
         self.record.totals.count(&event);
         if self.setup.leak == Some(Leak::Events) {
             within(Component::Bridge, || std::mem::forget(event.clone()));
+        }
+        if let (Some(Leak::Sessions(bytes)), L1Event::Connected { .. }) = (self.setup.leak, &event) {
+            within(Component::Bridge, || std::mem::forget(vec![0_u8; bytes]));
         }
         if event.sequence().is_none() {
             return;

@@ -4,15 +4,17 @@
 //! and beside it the references of its window, changed too.
 //!
 //! Laws: a typed error or a value; a checkpoint has one encoding; one that is accepted starts a follower, with the window
-//! exactly if that is its chain, and the follower talks to a node that knows none of it; events follow the window up to
-//! the ends of all ranges, and it makes checkpoints again that are accepted.
+//! exactly if that is its chain and no hash is there twice, and the follower talks to a node that knows none of it; a
+//! sound chain that nothing was done to is accepted with its window; events follow the window up to the ends of all ranges,
+//! and it makes checkpoints again that are accepted.
 
 mod follow;
 mod step;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use bridge::{ChainRef, Checkpoint, Window};
+use kaspa_hashes::Hash;
 
 pub use self::step::{Event, Shape, Step};
 use crate::code::Words;
@@ -51,6 +53,12 @@ impl Stored {
         self.steps.iter().for_each(|step| step.change(&mut bytes, &mut window));
         (bytes, window)
     }
+
+    /// Whether what is on disk is a sound chain as it was stored.
+    fn is_sound(&self) -> bool {
+        let last_change = self.steps.iter().rfind(|step| step.event().is_none());
+        matches!(last_change, Some(Step::Chain(_)))
+    }
 }
 
 impl fmt::Debug for Stored {
@@ -71,14 +79,22 @@ pub fn check(stored: &Stored) {
     let checkpoint = match Checkpoint::decode(&bytes) {
         Ok(checkpoint) => checkpoint,
         // An error must be able to say what is wrong.
-        Err(error) => return assert!(!error.to_string().is_empty()),
+        Err(error) => {
+            assert!(!stored.is_sound(), "a checkpoint of a sound chain is refused: {error}");
+            return assert!(!error.to_string().is_empty());
+        }
     };
     assert_eq!(checkpoint.encode(), bytes, "a checkpoint has two encodings");
     follow::resume(&checkpoint, None);
     let resumed = follow::resume(&checkpoint, Some(&blocks));
     let restored = Window::restored(&checkpoint, blocks.clone());
     // A hash that is there twice is found by the follower alone.
-    assert!(restored.is_ok() || !resumed, "a follower goes on with what is no window: {restored:?}");
+    let hashes: BTreeSet<Hash> = blocks.iter().map(|block| block.hash).collect();
+    assert_eq!(resumed, restored.is_ok() && hashes.len() == blocks.len(), "a window of which it is said: {restored:?}");
+    if stored.is_sound() {
+        assert!(resumed, "a sound chain is refused: {restored:?}");
+        assert!(restored.as_ref().is_ok_and(|window| window.is_complete() && window.blocks().eq(blocks)));
+    }
     let events = stored.steps.iter().filter_map(|step| step.event());
     for window in [Some(Window::of_checkpoint(&checkpoint)), restored.ok()].into_iter().flatten() {
         follow::events(&checkpoint, window, events.clone());

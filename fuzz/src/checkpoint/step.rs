@@ -10,6 +10,7 @@ use crate::code::{Word, Words};
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the operands are what the variant says")]
 pub enum Step {
     /// These bytes are the checkpoint.
     Bytes(Vec<u8>),
@@ -48,6 +49,7 @@ pub struct Shape {
 
 /// An event that a bridge could tell next, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the operands are what the variant says")]
 pub enum Event {
     /// A block on the tip that rises by so much; 0 does not follow.
     Added { rise: u16 },

@@ -10,7 +10,8 @@
 //!
 //! Laws: nothing panics; a payload that decodes is what encoding makes of the result; money is neither made nor lost; a
 //! block has the same effects twice; without its rejected transactions it changes the same accounts; changes begin with
-//! what is there and can be taken back; no nonce falls.
+//! what is there and can be taken back; only who signed pays; what was signed happens once, with a nonce above the one
+//! before; where signatures are checked, only what needs none happens.
 
 mod step;
 mod world;

@@ -21,6 +21,7 @@ const MOST_PRICE: u64 = 6;
 
 /// One step of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the operands are what the variant says")]
 pub enum Step {
     /// A wish; a transaction carries all wishes up to the first with none to come.
     Wish { wish: Wish, more_to_come: bool },
@@ -40,6 +41,7 @@ pub enum Step {
 
 /// What someone wants. Roles follow from the number of the thing: customer, owner and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the call of a built-in program with that name")]
 pub enum Wish {
     Transfer {
         from: u8,

@@ -1,13 +1,16 @@
 //! Accounts in memory, blocks that are executed on them, and the laws.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bridge::AcceptedTransaction;
 use kaspa_hashes::Hash;
 use state::{
     Account, AccountId, Genesis,
-    authorization::{Schnorr, Unchecked},
-    execute::{Block, Effects, Rules, SIGNERS, execute},
+    authorization::{Key, Schnorr, Unchecked},
+    execute::{Block, Effects, Rules, SIGNERS, execute, nonce_account},
     program::Programs,
     programs::ledger::{self, Holder, LEDGER},
     receipt::Outcome,
@@ -26,6 +29,12 @@ pub(super) struct World {
     accounts: BTreeMap<AccountId, Account>,
     rules: Rules,
     index: u64,
+    /// Every key that may have money: the actors, and whoever signed anything.
+    keys: BTreeSet<Key>,
+    /// The nonce that each key used last.
+    nonces: BTreeMap<Key, u64>,
+    /// What was signed and happened: the messages of transactions.
+    happened: BTreeSet<[u8; 32]>,
 }
 
 impl World {
@@ -37,7 +46,14 @@ impl World {
             genesis.account(&id).map(|account| (id, account.clone()))
         };
         let rules = Rules { programs: Programs::built_in(), authorization: Arc::new(Unchecked), genesis: [7; 32] };
-        Self { accounts: (0..step::ACTORS).filter_map(account).collect(), rules, index: 0 }
+        Self {
+            accounts: (0..step::ACTORS).filter_map(account).collect(),
+            rules,
+            index: 0,
+            keys: (0..step::ACTORS).map(step::key).collect(),
+            nonces: BTreeMap::new(),
+            happened: BTreeSet::new(),
+        }
     }
 
     /// Executes a block and checks everything.
@@ -49,9 +65,13 @@ impl World {
         let meant_for_us = payloads.iter().filter(|payload| Transaction::decode(payload).is_some());
         assert_eq!(effects.receipts.len(), meant_for_us.count(), "not one receipt for each transaction");
         self.is_all_or_nothing(payloads, &effects);
-        // Nobody can sign with these keys: not one of them is applied, and bad keys do no harm.
+        // Nobody can sign with these keys: only what needs no signature happens, and bad keys do no harm.
         let strict = Rules { authorization: Arc::new(Schnorr), ..self.rules.clone() };
-        let _ = self.effects(&strict, payloads);
+        let unsigned = applied(payloads, &self.effects(&strict, payloads));
+        assert!(unsigned.iter().all(|transaction| transaction.signers.is_empty()), "without a signature: {unsigned:?}");
+        let applied = applied(payloads, &effects);
+        self.happen_once(&applied);
+        self.only_signers_pay(payloads, &applied, &effects);
         self.apply(&effects);
     }
 
@@ -85,6 +105,32 @@ impl World {
         assert!(all_applied, "a transaction depends on a rejected one: {:?}", without.receipts);
     }
 
+    /// What signers agreed to happens once, and each time with a higher nonce than before.
+    fn happen_once(&mut self, applied: &[Transaction]) {
+        for transaction in applied.iter().filter(|transaction| !transaction.signers.is_empty()) {
+            let message = transaction.message(&self.rules.genesis);
+            assert!(self.happened.insert(message), "a transaction happens twice: {transaction:?}");
+            for signer in &transaction.signers {
+                let used = self.nonces.insert(signer.key, signer.nonce);
+                assert!(used.is_none_or(|used| used < signer.nonce), "after nonce {used:?} comes {signer:?}");
+            }
+        }
+    }
+
+    /// Of those who hold money by a key, only those lose some that signed a transaction which happened.
+    fn only_signers_pay(&mut self, payloads: &[Vec<u8>], applied: &[Transaction], effects: &Effects) {
+        let signers =
+            |transaction: &Transaction| transaction.signers.iter().map(|signer| signer.key).collect::<Vec<_>>();
+        self.keys.extend(payloads.iter().filter_map(|payload| decoded(payload)).flat_map(|one| signers(&one)));
+        let agreed: BTreeSet<Key> = applied.iter().flat_map(signers).collect();
+        let balance = |account: &Option<Account>| account.as_ref().map_or(0, number);
+        for key in self.keys.difference(&agreed) {
+            let change = effects.changes.get(&ledger::account(&Holder::Key(*key)));
+            let pays = change.is_some_and(|change| balance(&change.after) < balance(&change.before));
+            assert!(!pays, "{key:?} pays without having signed: {change:?}");
+        }
+    }
+
     fn apply(&mut self, effects: &Effects) {
         let (before, money) = (self.accounts.clone(), self.money());
         for (id, change) in &effects.changes {
@@ -96,7 +142,7 @@ impl World {
             };
         }
         assert_eq!(self.money(), money, "money was made or lost");
-        self.nonces_rise(&before);
+        self.nonces_are_stored();
         let mut back = self.accounts.clone();
         for (id, change) in &effects.changes {
             match &change.before {
@@ -115,11 +161,13 @@ impl World {
             .sum()
     }
 
-    fn nonces_rise(&self, before: &BTreeMap<AccountId, Account>) {
-        for (id, old) in before.iter().filter(|(_, account)| account.program == SIGNERS) {
-            let new = self.accounts.get(id).expect("a nonce is never forgotten");
-            assert!(number(new) >= number(old), "a nonce falls");
-        }
+    /// What is stored of each signer is the nonce that it used last.
+    fn nonces_are_stored(&self) {
+        let stored = self.accounts.iter().filter(|(_, account)| account.program == SIGNERS);
+        let stored: BTreeMap<AccountId, u64> = stored.map(|(id, account)| (*id, number(account))).collect();
+        let used: BTreeMap<AccountId, u64> =
+            self.nonces.iter().map(|(key, nonce)| (nonce_account(key), *nonce)).collect();
+        assert_eq!(stored, used, "the nonces that are stored are not those that were used");
     }
 }
 
@@ -128,6 +176,20 @@ fn has_one_form(payload: &[u8]) {
     if let Some(Ok((transaction, signatures))) = Transaction::decode(payload) {
         assert_eq!(transaction.encode(&signatures), payload, "a transaction has two forms");
     }
+}
+
+fn decoded(payload: &[u8]) -> Option<Transaction> {
+    Transaction::decode(payload)?.ok().map(|(transaction, _)| transaction)
+}
+
+/// The transactions that happened, in order.
+fn applied(payloads: &[Vec<u8>], effects: &Effects) -> Vec<Transaction> {
+    let receipts = effects.receipts.iter().filter(|receipt| receipt.outcome == Outcome::Applied);
+    let payload = |index: u32| usize::try_from(index).ok().and_then(|place| payloads.get(place));
+    receipts
+        .map(|receipt| payload(receipt.acceptance_index).and_then(|payload| decoded(payload)))
+        .map(|transaction| transaction.expect("only what can be read is applied"))
+        .collect()
 }
 
 fn number(account: &Account) -> u64 {

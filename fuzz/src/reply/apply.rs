@@ -1,5 +1,7 @@
 //! Does to a page, or to the bytes of any reply, what an edit says.
 
+use std::collections::BTreeMap;
+
 use kaspa_consensus_core::header::{CompressedParents, Header};
 use kaspa_hashes::Hash;
 use kaspa_math::Uint192;
@@ -19,8 +21,9 @@ const ID_AT: usize = 1;
 /// Where the operation of a reply is.
 const OPERATION_AT: usize = 11;
 
-/// Changes a page. `strangers` are hashes that stand for other blocks: some that exist, and one that does not.
-pub(super) fn to_page(change: &Change, page: &mut Page, strangers: &[Hash]) {
+/// Changes a page. `strangers` are hashes that stand for other blocks: some that exist, and one that does not. Headers that
+/// get a hash which fits them join `made_up`.
+pub(super) fn to_page(change: &Change, page: &mut Page, strangers: &[Hash], made_up: &mut BTreeMap<Hash, Header>) {
     let stranger = |number: u16| strangers[usize::from(number) % strangers.len()];
     match *change {
         Change::DropBlock { at } => {
@@ -44,7 +47,7 @@ pub(super) fn to_page(change: &Change, page: &mut Page, strangers: &[Hash]) {
         }
         Change::ReverseRemoved => page.removed.reverse(),
         Change::Empty => *page = Page { removed: Vec::new(), added: Vec::new(), blocks: Vec::new() },
-        Change::Rehash { at } => rehash(page, at),
+        Change::Rehash { at } => rehash(page, at, made_up),
         Change::SetField { at, field: Field::Hash, to } => {
             let hash = stranger(u16::from(to));
             nth_mut(&mut page.added, at).into_iter().for_each(|added| *added = hash);
@@ -138,12 +141,13 @@ fn header_at(page: &mut Page, at: u8) -> Option<&mut RpcOptionalHeader> {
     nth_mut(&mut page.blocks, at).map(|block| &mut block.chain_block_header)
 }
 
-fn rehash(page: &mut Page, at: u8) {
+fn rehash(page: &mut Page, at: u8, made_up: &mut BTreeMap<Hash, Header>) {
     let Some(header) = header_at(page, at) else { return };
     let Ok(mut whole) = Header::try_from(&*header) else { return };
     whole.finalize();
     header.hash = Some(whole.hash);
     nth_mut(&mut page.added, at).into_iter().for_each(|added| *added = whole.hash);
+    made_up.insert(whole.hash, whole);
 }
 
 fn drop_field(header: &mut RpcOptionalHeader, field: Field) {

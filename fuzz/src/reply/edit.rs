@@ -13,6 +13,7 @@ pub struct Edit {
 
 /// A change of a reply. Positions are taken modulo what is there; a change of something that is not there does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the operands are what the variant says")]
 pub enum Change {
     /// A block leaves the page, hash and record.
     DropBlock { at: u8 },
@@ -68,6 +69,7 @@ pub enum Change {
 
 /// A field of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the header")]
 pub enum Field {
     Hash,
     Version,

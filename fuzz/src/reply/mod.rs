@@ -9,10 +9,11 @@
 //! | `apply.rs` | doing it |
 //! | `scene.rs` | follower, node and time; the laws |
 //!
-//! Laws: nothing panics; a refused reply leaves tip and root as they were and tells no numbered event; numbered events
-//! follow one another and are what the follower has; a verified block has the scores, the parent and the time to which its
-//! hash commits; the follower never waits for ever, nor asks for ever; with an honest node it reaches the sink again,
-//! unless it was lied into another chain.
+//! Laws: nothing panics; a refused reply tells no numbered event and leaves tip and root as they were, or gives up the
+//! anchor as long as nothing numbered was told; numbered events follow one another and are what the follower has; a verified
+//! block exists and has the scores, the parent and the time to which its hash commits, and every block of a page at Full
+//! verbosity is verified; the follower never waits for ever, nor asks for ever; with an honest node it reaches the sink
+//! again, unless it was lied into another chain.
 
 mod apply;
 mod edit;

@@ -19,6 +19,7 @@ const KINDS: u8 = 23;
 
 /// Something that happens, or that will have happened to the L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the operands are what the variant says")]
 pub enum Step {
     /// It happens when its turn has come.
     Happens(Happening),
