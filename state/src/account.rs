@@ -1,6 +1,6 @@
 //! Accounts: what the state consists of.
 
-use std::{fmt, sync::LazyLock};
+use std::{cmp::Ordering, fmt, sync::LazyLock};
 
 use blake3::{
     Hasher,
@@ -26,8 +26,22 @@ impl fmt::Display for ProgramId {
 
 /// Where an account is in the state: a hash over the program that it belongs to and its name there. No program can write
 /// where another one looks.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshDeserialize, BorshSerialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, BorshDeserialize, BorshSerialize)]
 pub struct AccountId([u8; 32]);
+
+impl Ord for AccountId {
+    /// The order of the bytes. Ids are hashes: the first eight bytes decide, and a number is compared without a call.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let first = |id: &Self| id.0.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+        first(self).cmp(&first(other)).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for AccountId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl AccountId {
     /// The account that `program` knows by `name`: BLAKE3 in key derivation mode over the program's number (4 bytes, little
@@ -70,4 +84,25 @@ pub struct Account {
     pub version: u64,
     /// At most [`MOST_ACCOUNT_BYTES`].
     pub data: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn given_ids_that_begin_alike_or_not_when_compared_then_in_the_order_of_their_bytes(
+            one: [u8; 32],
+            other: [u8; 32],
+            alike in 0_usize..=32,
+        ) {
+            let mut other = other;
+            other[..alike].copy_from_slice(&one[..alike]);
+            let ordered = AccountId::from_bytes(one).cmp(&AccountId::from_bytes(other));
+            prop_assert_eq!(ordered, one.cmp(&other));
+        }
+    }
 }

@@ -11,6 +11,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::{
     account::{Account, AccountId, MOST_ACCOUNT_BYTES, ProgramId},
     authorization::Key,
+    encoding,
     execute::{Block, SIGNERS, overlay::Overlay, overlay::SlotNumber},
     program::{CallError, Programs},
     receipt::{Mode, Rejection},
@@ -99,7 +100,7 @@ impl CallContext<'_> {
     /// An account not declared for writing, or more than [`MOST_ACCOUNT_BYTES`].
     pub fn store<T: BorshSerialize>(&mut self, name: &[u8], value: &T) -> Result<(), CallError> {
         let number = self.find(&AccountId::of(self.program, name), Mode::Write)?;
-        let data = borsh::to_vec(value).map_err(|error| self.reject(self.refusal(error.to_string())))?;
+        let data = encoding::to_vec(value).map_err(|error| self.reject(self.refusal(error.to_string())))?;
         if data.len() > MOST_ACCOUNT_BYTES {
             return Err(self.too_many("bytes in an account", data.len(), MOST_ACCOUNT_BYTES));
         }

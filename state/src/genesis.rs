@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::{
     account::{Account, AccountId, MOST_ACCOUNT_BYTES, ProgramId},
+    encoding,
     execute::SIGNERS,
     programs::ledger::LEDGER,
 };
@@ -63,7 +64,7 @@ impl Genesis {
     /// If the value is of a type that refuses to be written.
     #[must_use]
     pub fn with<T: BorshSerialize>(mut self, program: ProgramId, name: &[u8], value: &T) -> Self {
-        let data = borsh::to_vec(value).expect("a Vec takes everything that the type gives");
+        let data = encoding::to_vec(value).expect("a Vec takes everything that the type gives");
         self.accounts.insert(AccountId::of(program, name), Account { program, version: 1, data });
         self
     }

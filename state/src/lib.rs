@@ -98,6 +98,7 @@ mod apply;
 pub mod authorization;
 mod consumer;
 pub mod context;
+mod encoding;
 mod error;
 pub mod execute;
 mod genesis;

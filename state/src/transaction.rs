@@ -16,6 +16,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::{
     account::{AccountId, ProgramId},
     authorization::{Key, Signature},
+    encoding,
     receipt::{Mode, Rejection},
 };
 
@@ -27,6 +28,9 @@ pub const VERSION: u8 = 1;
 
 /// Most bytes of a payload.
 pub const MOST_PAYLOAD_BYTES: usize = 16_384;
+
+/// Room that nearly every payload has enough of while it is written.
+const USUAL_PAYLOAD_BYTES: usize = 1_024;
 
 /// Most signers of a transaction.
 pub const MOST_SIGNERS: usize = 8;
@@ -113,7 +117,7 @@ impl Step {
     /// # Panics
     /// If the input is of a type that refuses to be written; those of the built-in programs never do.
     pub fn new<T: BorshSerialize>(program: ProgramId, input: &T, accesses: impl IntoIterator<Item = Access>) -> Self {
-        let input = borsh::to_vec(input).expect("a Vec takes everything that the type gives");
+        let input = encoding::to_vec(input).expect("a Vec takes everything that the type gives");
         Self { call: Call { program, input }, accesses: accesses.into_iter().collect() }
     }
 }
@@ -149,9 +153,11 @@ impl Transaction {
     /// The payload, with one signature for each signer. Limits are not looked at: [`decode`](Self::decode) tells whether a
     /// state machine takes it.
     pub fn encode(&self, signatures: &[Signature]) -> Vec<u8> {
-        let mut payload = MAGIC.to_vec();
+        let mut payload = Vec::with_capacity(USUAL_PAYLOAD_BYTES);
+        payload.extend(MAGIC);
         payload.push(VERSION);
         borsh::to_writer(&mut payload, &(self, signatures)).expect("a Vec takes everything");
+        payload.shrink_to_fit();
         payload
     }
 

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 use bridge::{ChainRef, L1Event};
 use kaspa_hashes::Hash;
+use rustc_hash::FxHashMap;
 use sim::{acceptance::TransactionIndex, block_store::BlockStore, dag::BlockId, random::Streams};
 use state::{
     Account, AccountId, Machine, View,
@@ -47,6 +48,8 @@ pub struct Settlement {
     moved: BTreeSet<TransactionIndex>,
     /// The blocks to which stored events led, since the last batch that was told to be stored.
     way: Vec<Hash>,
+    /// Of the accounts that were compared: the same ones are written again and again, and an id is a hash.
+    ids: FxHashMap<Place, AccountId>,
 }
 
 impl Checker for Settlement {
@@ -117,7 +120,7 @@ impl Checker for Settlement {
 impl Settlement {
     /// The checker of an economy that began with these accounts.
     pub fn beginning_with(opening: Opening) -> Self {
-        Self { opening, books: None, anchor: BlockId::GENESIS, moved: BTreeSet::new(), way: Vec::new() }
+        Self { opening, books: None, anchor: BlockId::GENESIS, moved: BTreeSet::new(), way: Vec::new(), ids: FxHashMap::default() }
     }
 
     /// Compares everything; `replica` is where the bridge's events lead.
@@ -214,7 +217,9 @@ impl Settlement {
         let Some(books) = &mut self.books else { return Ok(()) };
         let view = machine.view().map_err(|error| error.to_string())?;
         for place in books.take_touched() {
-            compare_account(&place, books.get(&place), &view)?;
+            let id = self.ids.entry(place).or_insert_with(|| AccountId::from_bytes(place.id()));
+            let found = view.account(id).map_err(|error| error.to_string())?;
+            compare_data(&place, books.get(&place), found.as_ref())?;
         }
         let root = machine.window().map_or(0, |window| window.root().index);
         moved.into_iter().try_for_each(|transaction| compare_receipt(transaction, books, store, &view, root))
@@ -253,11 +258,6 @@ impl Due {
             "transaction {acceptance_index} of chain block {index}, {transaction}, must be {fate}; its receipt is {found:?}"
         ))
     }
-}
-
-fn compare_account(place: &Place, due: Option<&Value>, view: &View) -> Result<(), String> {
-    let found = view.account(&AccountId::from_bytes(place.id())).map_err(|error| error.to_string())?;
-    compare_data(place, due, found.as_ref())
 }
 
 fn compare_data(place: &Place, due: Option<&Value>, found: Option<&Account>) -> Result<(), String> {

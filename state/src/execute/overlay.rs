@@ -3,7 +3,10 @@
 //! Invariants: a slot keeps what the state had before the block; the undo list holds, for each slot that the present
 //! transaction wrote, what was there before the transaction, once.
 
-use std::{collections::BTreeMap, mem};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    mem,
+};
 
 use super::{Accounts, Change};
 use crate::account::{Account, AccountId, ProgramId};
@@ -57,14 +60,21 @@ impl Overlay {
 
     /// Reads the account if no transaction of the block did before.
     pub(super) fn load<A: Accounts>(&mut self, accounts: &A, id: &AccountId) -> Result<SlotNumber, A::Error> {
-        if let Some(number) = self.by_id.get(id) {
-            return Ok(*number);
+        match self.by_id.entry(*id) {
+            Entry::Occupied(entry) => Ok(*entry.get()),
+            Entry::Vacant(entry) => {
+                let before_block = accounts.account(id)?;
+                let number = SlotNumber(self.slots.len());
+                self.slots.push(Slot {
+                    id: *id,
+                    before_block,
+                    now: Now::AsBeforeBlock,
+                    written_by: 0,
+                    next_version: 0,
+                });
+                Ok(*entry.insert(number))
+            }
         }
-        let before_block = accounts.account(id)?;
-        let number = SlotNumber(self.slots.len());
-        self.slots.push(Slot { id: *id, before_block, now: Now::AsBeforeBlock, written_by: 0, next_version: 0 });
-        self.by_id.insert(*id, number);
-        Ok(number)
     }
 
     /// The account as the transactions left it so far.

@@ -10,6 +10,7 @@ use crate::{
     account::{AccountId, ProgramId},
     authorization::Key,
     context::CallContext,
+    encoding,
     genesis::Genesis,
     program::{CallError, Program},
     transaction::{Access, Step},
@@ -139,7 +140,7 @@ impl Program for Ledger {
 
 /// Moves money on behalf of a program.
 pub(super) fn pay(from: Holder, to: Holder, amount: u64, context: &mut CallContext<'_>) -> Result<(), CallError> {
-    let input = borsh::to_vec(&Input::Transfer { from, to, amount }).expect("a Vec takes everything");
+    let input = encoding::to_vec(&Input::Transfer { from, to, amount }).expect("a Vec takes everything");
     context.call(LEDGER, &input)
 }
 
@@ -148,5 +149,5 @@ fn balance(name: &[u8], context: &CallContext<'_>) -> Result<u64, CallError> {
 }
 
 fn name(holder: &Holder) -> Vec<u8> {
-    borsh::to_vec(holder).expect("a Vec takes everything")
+    encoding::to_vec(holder).expect("a Vec takes everything")
 }

@@ -16,6 +16,7 @@ use redb::TableDefinition;
 
 use crate::{
     account::{Account, AccountId},
+    encoding,
     error::StoreError,
     receipt::{Outcome, Receipt},
 };
@@ -98,7 +99,7 @@ impl StoredReceipt {
 }
 
 pub fn encode(value: &impl BorshSerialize) -> Vec<u8> {
-    borsh::to_vec(value).expect("a Vec takes everything")
+    encoding::to_vec(value).expect("a Vec takes everything")
 }
 
 /// Reads a value of the table `table`.

@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
+
 use super::record::{DELIVERY, Holder, INSURANCE, JobState, Place, PolicyState, Value};
 
 /// All accounts.
 #[derive(Default)]
 pub(super) struct Accounts {
-    values: BTreeMap<Place, Value>,
+    values: FxHashMap<Place, Value>,
     /// What was there before each write, oldest first.
     log: Vec<Before>,
     sums: Sums,
@@ -44,8 +46,8 @@ impl Accounts {
     }
 
     /// Everything, ordered by place.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Place, &Value)> {
-        self.values.iter()
+    pub(super) fn sorted(&self) -> BTreeMap<&Place, &Value> {
+        self.values.iter().collect()
     }
 
     /// Sums over everything.

@@ -160,7 +160,7 @@ impl Books {
 
     /// All accounts, ordered by place.
     pub fn accounts(&self) -> impl Iterator<Item = (&Place, &Value)> {
-        self.accounts.iter()
+        self.accounts.sorted().into_iter()
     }
 
     /// What all balances add up to.
