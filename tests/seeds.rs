@@ -76,7 +76,15 @@ fn given_frames_when_replayed_then_each_is_accepted_from_its_side() {
             false => assert!(walk::server_frame(&bytes).is_ok(), "{name}"),
         }
     }
-    replay("frame", frame::Frame::decode, |frame| frame.0.clone(), frame::check);
+    replay(
+        "frame",
+        frame::Frame::decode,
+        |frame| frame.0.clone(),
+        |frame| {
+            frame::check(frame);
+            frame::check_agreement(frame);
+        },
+    );
 }
 
 #[test]

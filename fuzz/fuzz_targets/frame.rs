@@ -2,7 +2,11 @@
 
 #![no_main]
 
-use dagstorm_fuzz::frame::{Frame, check};
+use dagstorm_fuzz::frame::{self, Frame};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|frame: Frame| check(&frame));
+fuzz_target!(|input: Frame| {
+    frame::check(&input);
+    #[cfg(feature = "storm")]
+    frame::check_agreement(&input);
+});

@@ -2,7 +2,8 @@
 //!
 //! Unlike `notification_parsing`, which puts the bytes behind a header of its own making for each kind of reply, nothing
 //! is added here: header, envelope and payload are the fuzzer's. And more is checked: reading is a function of the bytes,
-//! a frame has one end, and what a request says survives writing.
+//! a frame has one end, and what a request says survives writing. With the feature `storm`, a frame that a node could have sent
+//! also says the same to `kaspa-rpc-core`, field by field.
 
 use std::fmt;
 
@@ -57,6 +58,16 @@ pub fn check(frame: &Frame) {
         assert_eq!(Request::parse(&request.encode(id)), Ok((id, request)), "a request does not survive writing");
         has_one_end(bytes, |bytes| Request::parse(bytes).is_ok());
     }
+}
+
+/// Checks that a frame which a node could have sent says the same to our reader as to `kaspa-rpc-core`.
+///
+/// # Panics
+/// If it does not.
+#[cfg(feature = "storm")]
+pub fn check_agreement(frame: &Frame) {
+    let differences = scenarios::verify::frames::compare_server_frame(&frame.0).unwrap_or_default();
+    assert!(differences.is_empty(), "our reader and kaspa-rpc-core do not agree:\n{}", differences.join("\n"));
 }
 
 /// What is accepted is accepted neither without its last byte nor with one more.

@@ -5,7 +5,7 @@
 //!
 //! | module | input | what must hold |
 //! |---|---|---|
-//! | [`frame`] | a frame | one end, no panic, requests survive writing |
+//! | [`frame`] | a frame | one end, no panic, requests survive writing; the same fields as in `kaspa-rpc-core` |
 //! | [`reply`] | pages that a node made up | a refused one changes nothing, an accepted one is a path |
 //! | [`schedule`] | an L1 and what happens to a follower | the laws of `sim::rig` |
 //! | [`payload`] | transactions of the state machine | money stays, all or nothing, the same twice |

@@ -20,7 +20,7 @@ use std::{
     io::{self, BufRead},
 };
 
-use bridge::wire::{Operation, Reader, Request, RequestHeader, ServerFrame, ServerHeader, WireError};
+use bridge::wire::{Notification, Operation, Reader, Request, RequestHeader, ServerFrame, ServerHeader, WireError};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -113,9 +113,37 @@ pub fn verify_frames(input: impl BufRead) -> Result<FramesReport, VerifyError> {
         }
         verifier.report.compared += usize::from(found.is_compared);
         verifier.report.header_hashes += found.header_hashes;
-        verifier.report.differences.extend(found.sentences.into_iter().map(|what| Difference { line, what }));
+        let sentences = found.sentences.into_iter().chain(found.wrong_hashes);
+        verifier.report.differences.extend(sentences.map(|what| Difference { line, what }));
     }
     Ok(verifier.report)
+}
+
+/// What our reader and `kaspa-rpc-core` see differently in one frame from a node, one sentence each. Whether a header hashes
+/// to what it announces is not asked.
+///
+/// `None` where there is nothing to compare: our reader refuses the frame or skips it, or no node would write it so, because
+/// `kaspa-rpc-core` refuses it or writes what it has read in other bytes.
+pub fn compare_server_frame(bytes: &[u8]) -> Option<Vec<String>> {
+    let mut reader = Reader::new(bytes);
+    let header = ServerHeader::read(&mut reader).ok()?;
+    let payload = rest(reader);
+    let mut found = Findings::default();
+    let outcome = match ServerFrame::parse(bytes).ok()? {
+        ServerFrame::Notification(Notification::Other { .. }) => return None,
+        ServerFrame::Notification(notification) => {
+            let again = reencode::notification(header, notification.operation(), payload).ok()?;
+            (again == bytes).then(|| fields::notification(&notification, payload, &mut found))?
+        }
+        ServerFrame::Reply(frame) => {
+            let operation = Operation::try_from(header.operation?).ok()?;
+            let ours = frame.decode(operation).ok()?;
+            let again = reencode::reply(header, operation.code(), payload).ok()?;
+            (again == bytes).then(|| fields::answer(&ours, payload, &mut found))?
+        }
+    };
+    found.sentences.extend(outcome.err());
+    Some(found.sentences)
 }
 
 #[derive(Deserialize)]
@@ -138,7 +166,10 @@ enum Direction {
 struct Findings {
     is_compared: bool,
     header_hashes: usize,
+    /// What our reader and `kaspa-rpc-core` do not see in the same way.
     sentences: Vec<String>,
+    /// Headers that do not hash to what they announce.
+    wrong_hashes: Vec<String>,
 }
 
 #[derive(Default)]
@@ -190,11 +221,7 @@ impl Verifier {
                 // Before any field: it walks the lists that our reader skips.
                 let again = reencode::reply(header, asked, rest(reader))?;
                 expect_same_bytes("reply", asked, bytes, &again, found);
-                match ours {
-                    Some(Ok(reply)) => fields::reply(&reply, rest(reader), found),
-                    Some(Err(error)) => fields::remote_error(error, rest(reader), found),
-                    None => Ok(()),
-                }
+                ours.map_or(Ok(()), |ours| fields::answer(&ours, rest(reader), found))
             }
         }
     }

@@ -41,7 +41,18 @@ pub(super) fn request(is_same_id: bool, request: &Request, payload: &[u8], found
     Ok(())
 }
 
-pub(super) fn reply(reply: &Reply<'_>, payload: &[u8], found: &mut Findings) -> Result<(), String> {
+pub(super) fn answer(
+    answer: &Result<Reply<'_>, RemoteError<'_>>,
+    payload: &[u8],
+    found: &mut Findings,
+) -> Result<(), String> {
+    match answer {
+        Ok(reply) => self::reply(reply, payload, found),
+        Err(error) => remote_error(*error, payload, found),
+    }
+}
+
+fn reply(reply: &Reply<'_>, payload: &[u8], found: &mut Findings) -> Result<(), String> {
     let body = payload.get(1..).unwrap_or_default();
     match reply {
         Reply::Subscribe { listener_id } => {
@@ -61,7 +72,7 @@ pub(super) fn reply(reply: &Reply<'_>, payload: &[u8], found: &mut Findings) -> 
     Ok(())
 }
 
-pub(super) fn remote_error(error: RemoteError<'_>, payload: &[u8], found: &mut Findings) -> Result<(), String> {
+fn remote_error(error: RemoteError<'_>, payload: &[u8], found: &mut Findings) -> Result<(), String> {
     let text = payload.get(1..).unwrap_or_default();
     let node: (u8, String) = borsh::from_slice(text).map_err(|error| format!("remote error: {error}"))?;
     found.same("remote error", error.text, node.1.as_str());
@@ -87,8 +98,7 @@ pub(super) fn notification(ours: &Notification<'_>, payload: &[u8], found: &mut 
         (Notification::PruningPointUtxoSetOverride, NodeNotification::PruningPointUtxoSetOverride(_)) => {}
         (Notification::Other { operation: 60 }, NodeNotification::BlockAdded(node)) => {
             found.is_compared = false;
-            found.same("block_added hash", node.block.header.hash, own_hash(&node.block.header)?);
-            found.header_hashes += 1;
+            found.hashes("block_added", own_hash(&node.block.header)?, node.block.header.hash);
         }
         (Notification::Other { .. }, _) => found.is_compared = false,
         _ => found.sentences.push(format!("our reader and kaspa-rpc-core see different notifications: {ours:?}")),
@@ -212,8 +222,7 @@ fn header(what: &str, ours: &Header<'_>, node: &RpcOptionalHeader, found: &mut F
     found.same(format!("{what}: blue_score"), ours.blue_score, node.blue_score);
     found.same(format!("{what}: pruning_point"), ours.pruning_point, node.pruning_point);
     if let (Some(computed), Some(announced)) = (ours.computed_hash(), ours.hash) {
-        found.header_hashes += 1;
-        found.same(format!("{what}: computed and announced hash"), computed, announced);
+        found.hashes(what, computed, announced);
     }
 }
 
@@ -260,6 +269,14 @@ impl Findings {
         if ours != node {
             let what = what.as_ref();
             self.sentences.push(format!("{what}: our reader has {ours:?} and kaspa-rpc-core has {node:?}"));
+        }
+    }
+
+    /// A header that is complete: what it hashes to, and what it says.
+    fn hashes(&mut self, what: &str, computed: Hash, announced: Hash) {
+        self.header_hashes += 1;
+        if computed != announced {
+            self.wrong_hashes.push(format!("{what}: computed and announced hash: {computed} and {announced}"));
         }
     }
 
