@@ -126,38 +126,69 @@ fn two_answers(network: &Network) -> [ChainAnswer; 2] {
     [(10, older), (11, newer)].map(|(second, sink)| ChainAnswer { at: Duration::from_secs(second), node: 0, sink })
 }
 
-/// Whether the guarantee holds for these blocks, delivered one after another at these seconds.
-fn is_guaranteed(plan: &Plan, blocks: &[(u64, usize)]) -> Result<(), String> {
+/// The L1 of a plan, mined to its end.
+fn mined(plan: &Plan) -> Network {
     let mut network = Network::new(plan.network()).expect("the scenario makes a possible network");
     while network.step().expect("the store is not full").is_some() {}
+    network
+}
+
+fn reference(network: &Network, block: BlockId) -> ChainRef {
+    let dag = network.store().dag();
+    ChainRef { hash: dag.hash(block), index: 1, blue_score: dag.blue_score(block) }
+}
+
+fn added(block: ChainRef) -> L1Event {
+    let (parent, accepted) = (Hash::default(), Vec::new());
+    L1Event::BlockAdded(BlockAdded {
+        sequence: 1,
+        block,
+        parent,
+        daa_score: 1,
+        timestamp_ms: 1,
+        accepted,
+        verified: true,
+    })
+}
+
+fn reorg(fork: ChainRef, old_tip: ChainRef) -> L1Event {
+    L1Event::Reorg(Reorg { sequence: 1, fork, old_tip, removed: vec![old_tip.hash], removed_known: true })
+}
+
+/// What the guarantee says of an event that comes at this second, after these answers.
+fn guaranteed(
+    checker: &mut Guarantee,
+    plan: &Plan,
+    network: &Network,
+    answers: &[ChainAnswer],
+    second: u64,
+    event: &L1Event,
+) -> Result<(), String> {
+    let context = Context {
+        replica: &Replica::default(),
+        oracle: &Walk::new(),
+        rest: None,
+        network,
+        sinks: &[],
+        answers,
+        bridge: &plan.bridges[0],
+        counters: Counters::default(),
+        waiting: 0,
+        machine: None,
+        stream_over: false,
+        now: Duration::from_secs(second),
+    };
+    checker.on_event(event, context)
+}
+
+/// Whether the guarantee holds for these blocks, delivered one after another at these seconds.
+fn is_guaranteed(plan: &Plan, blocks: &[(u64, usize)]) -> Result<(), String> {
+    let network = mined(plan);
     let answers = two_answers(&network);
     let mut checker = Guarantee::new(plan, 0);
     blocks.iter().try_for_each(|(second, of_answer)| {
-        let hash = network.store().dag().hash(answers[*of_answer].sink);
-        let added = BlockAdded {
-            sequence: 1,
-            block: ChainRef { hash, index: 1, blue_score: 1 },
-            parent: Hash::default(),
-            daa_score: 1,
-            timestamp_ms: 1,
-            accepted: Vec::new(),
-            verified: true,
-        };
-        let context = Context {
-            replica: &Replica::default(),
-            oracle: &Walk::new(),
-            rest: None,
-            network: &network,
-            sinks: &[],
-            answers: &answers,
-            bridge: &plan.bridges[0],
-            counters: Counters::default(),
-            waiting: 0,
-            machine: None,
-            stream_over: false,
-            now: Duration::from_secs(*second),
-        };
-        checker.on_event(&L1Event::BlockAdded(added), context)
+        let event = added(reference(&network, answers[*of_answer].sink));
+        guaranteed(&mut checker, plan, &network, &answers, *second, &event)
     })
 }
 
@@ -181,52 +212,40 @@ fn given_an_answer_older_than_three_requests_may_take_when_delivered_then_only_a
 #[test]
 fn given_a_block_with_too_few_confirmations_when_delivered_then_it_is_not_guaranteed_and_one_with_enough_is() {
     let mut plan = Scenario::Steady.plan(1, 5);
-    let mut network = Network::new(plan.network()).expect("the scenario makes a possible network");
-    while network.step().expect("the store is not full").is_some() {}
+    let network = mined(&plan);
     let (store, sink) = (network.store(), network.node(0).sink());
     let low = oracle::selected_parent(store, sink).expect("it is above genesis");
-    let score = |block| store.dag().blue_score(block);
-    let depth = score(sink) - score(low);
+    let low = reference(&network, low);
+    let depth = store.dag().blue_score(sink) - low.blue_score;
     let answers = [ChainAnswer { at: Duration::from_secs(10), node: 0, sink }];
-    let mut told = |confirmations, is_added| {
+    let mut told = |confirmations, event: &L1Event| {
         plan.bridges[0].confirmations = confirmations;
-        let block = ChainRef { hash: store.dag().hash(low), index: 1, blue_score: score(low) };
-        let event = if is_added {
-            L1Event::BlockAdded(BlockAdded {
-                sequence: 1,
-                block,
-                parent: Hash::default(),
-                daa_score: 1,
-                timestamp_ms: 1,
-                accepted: Vec::new(),
-                verified: true,
-            })
-        } else {
-            let removed = vec![Hash::default()];
-            L1Event::Reorg(Reorg { sequence: 1, fork: block, old_tip: block, removed, removed_known: true })
-        };
-        Guarantee::new(&plan, 0).on_event(
-            &event,
-            Context {
-                replica: &Replica::default(),
-                oracle: &Walk::new(),
-                rest: None,
-                network: &network,
-                sinks: &[],
-                answers: &answers,
-                bridge: &plan.bridges[0],
-                counters: Counters::default(),
-                waiting: 0,
-                machine: None,
-                stream_over: false,
-                now: Duration::from_secs(11),
-            },
-        )
+        guaranteed(&mut Guarantee::new(&plan, 0), &plan, &network, &answers, 11, event)
     };
-    assert_eq!([told(0, true), told(depth - 1, true)], [Ok(()), Ok(())]);
-    assert!(told(depth, true).is_err_and(|message| message.contains("confirmations deep")));
+    let added = added(low);
+    assert_eq!([told(0, &added), told(depth - 1, &added)], [Ok(()), Ok(())]);
+    assert!(told(depth, &added).is_err_and(|message| message.contains("confirmations deep")));
     // What is below a fork was told before.
-    assert_eq!(told(depth, false), Ok(()));
+    assert_eq!(told(depth, &reorg(low, low)), Ok(()));
+}
+
+#[test]
+fn given_a_reorg_when_no_answer_had_a_sink_heavier_than_the_tip_that_it_leaves_then_it_is_not_guaranteed() {
+    let plan = Scenario::Steady.plan(1, 5);
+    let network = mined(&plan);
+    let store = network.store();
+    let [one, other] = two_answers(&network).map(|answer| answer.sink);
+    let (light, heavy) = if oracle::is_heavier(store, one, other) { (other, one) } else { (one, other) };
+    let fork = reference(&network, oracle::fork(store, light, heavy));
+    let left_for = |tip, sink| {
+        let answers = [ChainAnswer { at: Duration::from_secs(10), node: 0, sink }];
+        let event = reorg(fork, reference(&network, tip));
+        guaranteed(&mut Guarantee::new(&plan, 0), &plan, &network, &answers, 11, &event)
+    };
+    assert_eq!(left_for(light, heavy), Ok(()));
+    assert!(left_for(heavy, light).is_err_and(|message| message.contains("a sink heavier than the tip")));
+    // Not even for itself.
+    assert!(left_for(light, light).is_err());
 }
 
 /// Two events taken and one of them acknowledged, then a restart behind event `stored`.

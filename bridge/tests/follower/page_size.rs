@@ -33,6 +33,21 @@ fn left_behind(blocks: usize) -> Pair {
     pair
 }
 
+/// Ends the connection at the first so many pages of more than `blocks`.
+fn hang_up_at_pages(pair: &mut Pair, times: u32, blocks: usize) {
+    let mut left = times;
+    pair.nodes[0].tamper(move |_, answer| {
+        if blocks_of(answer) > blocks && left > 0 {
+            left -= 1;
+            *answer = Answer::HangUp;
+        }
+    });
+}
+
+fn is_bounded(request: &Request) -> bool {
+    matches!(request, Request::GetVirtualChainFromBlockV2 { min_confirmation_count: Some(_), .. })
+}
+
 #[test]
 fn given_pages_that_take_too_long_when_asked_again_then_smaller_until_they_come() {
     let mut pair = left_behind(6_000);
@@ -151,18 +166,8 @@ fn given_a_page_at_lower_verbosity_when_a_header_is_of_another_block_then_nothin
 #[test]
 fn given_a_sink_that_moved_back_when_a_small_page_is_empty_then_the_step_grows_until_something_comes() {
     let mut pair = left_behind(4_000);
-    let mut timeouts = 0;
-    pair.nodes[0].tamper(move |_, answer| {
-        if blocks_of(answer) > 500 && timeouts < 3 {
-            timeouts += 1;
-            *answer = Answer::HangUp;
-        }
-    });
-    pair.drive_until("pages are bounded", |pair| {
-        pages(pair).iter().any(|request| {
-            matches!(request, Request::GetVirtualChainFromBlockV2 { min_confirmation_count: Some(_), .. })
-        })
-    });
+    hang_up_at_pages(&mut pair, 3, 500);
+    pair.drive_until("pages are bounded", |pair| pages(pair).iter().any(is_bounded));
     // The next pages leave out what is 3,000 below a sink that is not the sink any more.
     let tip = pair.tip().expect("it follows");
     let branch = pair.tree.grow(tip, 700);
@@ -177,13 +182,7 @@ fn given_a_sink_that_moved_back_when_a_small_page_is_empty_then_the_step_grows_u
 #[test]
 fn given_pages_that_were_too_large_when_enough_small_ones_came_then_larger_ones_are_asked_again() {
     let mut pair = left_behind(2_000);
-    let mut failures = 0;
-    pair.nodes[0].tamper(move |_, answer| {
-        if blocks_of(answer) > 0 && failures < 2 {
-            failures += 1;
-            *answer = Answer::HangUp;
-        }
-    });
+    hang_up_at_pages(&mut pair, 2, 0);
     pair.run_for(Duration::from_secs(10));
     for _ in 0..100 {
         pair.grow(0, 1);
@@ -194,22 +193,13 @@ fn given_pages_that_were_too_large_when_enough_small_ones_came_then_larger_ones_
     pair.requests.clear();
     pair.run_for(Duration::from_secs(10));
     pair.assert_follows(0);
-    let bounded = |request: &Request| {
-        matches!(request, Request::GetVirtualChainFromBlockV2 { min_confirmation_count: Some(_), .. })
-    };
-    assert!(!pages(&pair).iter().any(bounded));
+    assert!(!pages(&pair).iter().any(is_bounded));
 }
 
 #[test]
 fn given_pages_that_were_too_large_when_only_empty_ones_came_then_small_ones_are_asked_on() {
     let mut pair = left_behind(2_000);
-    let mut failures = 0;
-    pair.nodes[0].tamper(move |_, answer| {
-        if blocks_of(answer) > 0 && failures < 2 {
-            failures += 1;
-            *answer = Answer::HangUp;
-        }
-    });
+    hang_up_at_pages(&mut pair, 2, 0);
     pair.run_for(Duration::from_secs(10));
     pair.assert_follows(0);
     // A poll a second, each answered by a page without blocks: that says nothing of large ones.
@@ -220,7 +210,7 @@ fn given_pages_that_were_too_large_when_only_empty_ones_came_then_small_ones_are
     pair.run_for(Duration::from_secs(10));
     pair.assert_follows(0);
     let first = pages(&pair)[0];
-    assert!(matches!(first, Request::GetVirtualChainFromBlockV2 { min_confirmation_count: Some(_), .. }), "{first:?}");
+    assert!(is_bounded(&first), "{first:?}");
 }
 
 #[test]
@@ -278,13 +268,7 @@ fn given_a_node_that_crashes_at_the_page_from_our_tip_when_asked_for_ever_then_i
 #[test]
 fn given_connections_that_end_again_and_again_near_the_sink_when_blocks_come_then_they_are_verified() {
     let mut pair = Pair::synced(config(1), 50);
-    let mut closed = 0;
-    pair.nodes[0].tamper(move |_, answer| {
-        if blocks_of(answer) > 0 && closed < 4 {
-            closed += 1;
-            *answer = Answer::HangUp;
-        }
-    });
+    hang_up_at_pages(&mut pair, 4, 0);
     pair.grow(0, 20);
     pair.run_for(Duration::from_secs(20));
     pair.assert_follows(0);
