@@ -40,7 +40,7 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement:
 use dagstorm_benches::{arguments::Arguments, comparison::Comparison};
 use kaspa_hashes::Hash;
 
-use self::channels::{Awaited, Channel, CrossbeamBounded, CrossbeamUnbounded, Ours, TokioBounded, TokioUnbounded};
+use self::channels::{Awaited, Channel, Crossbeam, Ours, TokioBounded, TokioUnbounded};
 
 /// Events of a burst.
 const BURST: u64 = 1_000;
@@ -55,7 +55,7 @@ const THREADS_CASE: &str = "threads";
 fn main() {
     let mut criterion = Criterion::default().nresamples(10_000).configure_from_args();
     let columns =
-        [Ours::NAME, TokioUnbounded::NAME, TokioBounded::NAME, CrossbeamUnbounded::NAME, CrossbeamBounded::NAME];
+        [Ours::NAME, TokioUnbounded::NAME, TokioBounded::NAME, Crossbeam::<false>::NAME, Crossbeam::<true>::NAME];
     let mut table = Comparison::new(["an event, case", "channel"], &columns);
     let mut group = criterion.benchmark_group("bridge::queue");
     group.sample_size(20).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
@@ -63,8 +63,8 @@ fn main() {
     bench::<Ours>(&mut group, &mut table, BURST_CASE, BURST, burst::<Ours>);
     bench::<TokioUnbounded>(&mut group, &mut table, BURST_CASE, BURST, burst::<TokioUnbounded>);
     bench::<TokioBounded>(&mut group, &mut table, BURST_CASE, BURST, burst::<TokioBounded>);
-    bench::<CrossbeamUnbounded>(&mut group, &mut table, BURST_CASE, BURST, burst::<CrossbeamUnbounded>);
-    bench::<CrossbeamBounded>(&mut group, &mut table, BURST_CASE, BURST, burst::<CrossbeamBounded>);
+    bench::<Crossbeam<false>>(&mut group, &mut table, BURST_CASE, BURST, burst::<Crossbeam<false>>);
+    bench::<Crossbeam<true>>(&mut group, &mut table, BURST_CASE, BURST, burst::<Crossbeam<true>>);
 
     bench::<Ours>(&mut group, &mut table, PING_CASE, 2, ping::<Ours>);
     bench::<TokioUnbounded>(&mut group, &mut table, PING_CASE, 2, ping::<TokioUnbounded>);
@@ -73,8 +73,8 @@ fn main() {
     bench::<Ours>(&mut group, &mut table, THREADS_CASE, STREAM, stream::<Ours>);
     bench::<TokioUnbounded>(&mut group, &mut table, THREADS_CASE, STREAM, stream::<TokioUnbounded>);
     bench::<TokioBounded>(&mut group, &mut table, THREADS_CASE, STREAM, stream::<TokioBounded>);
-    bench::<CrossbeamUnbounded>(&mut group, &mut table, THREADS_CASE, STREAM, stream::<CrossbeamUnbounded>);
-    bench::<CrossbeamBounded>(&mut group, &mut table, THREADS_CASE, STREAM, stream::<CrossbeamBounded>);
+    bench::<Crossbeam<false>>(&mut group, &mut table, THREADS_CASE, STREAM, stream::<Crossbeam<false>>);
+    bench::<Crossbeam<true>>(&mut group, &mut table, THREADS_CASE, STREAM, stream::<Crossbeam<true>>);
 
     group.finish();
     criterion.final_summary();

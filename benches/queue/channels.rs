@@ -153,41 +153,16 @@ impl Awaited for TokioBounded {
     }
 }
 
-/// `crossbeam-channel` without a bound.
-pub(crate) struct CrossbeamUnbounded;
+/// `crossbeam-channel`, with a bound or without.
+pub(crate) struct Crossbeam<const BOUNDED: bool>;
 
-impl Channel for CrossbeamUnbounded {
-    const NAME: &'static str = "crossbeam-unbounded";
+impl<const BOUNDED: bool> Channel for Crossbeam<BOUNDED> {
+    const NAME: &'static str = if BOUNDED { "crossbeam-bounded" } else { "crossbeam-unbounded" };
     type Producer = crossbeam_channel::Sender<L1Event>;
     type Consumer = crossbeam_channel::Receiver<L1Event>;
 
     fn new() -> (Self::Producer, Self::Consumer) {
-        crossbeam_channel::unbounded()
-    }
-
-    fn push(producer: &Self::Producer, event: L1Event) {
-        producer.send(event).expect("the receiver lives");
-    }
-
-    fn try_next(consumer: &mut Self::Consumer) -> Option<L1Event> {
-        consumer.try_recv().ok()
-    }
-
-    fn take(_: &Runtime, consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
-        take_blocking(consumer, count, into);
-    }
-}
-
-/// `crossbeam-channel` with a bound.
-pub(crate) struct CrossbeamBounded;
-
-impl Channel for CrossbeamBounded {
-    const NAME: &'static str = "crossbeam-bounded";
-    type Producer = crossbeam_channel::Sender<L1Event>;
-    type Consumer = crossbeam_channel::Receiver<L1Event>;
-
-    fn new() -> (Self::Producer, Self::Consumer) {
-        crossbeam_channel::bounded(ROOM)
+        if BOUNDED { crossbeam_channel::bounded(ROOM) } else { crossbeam_channel::unbounded() }
     }
 
     fn push(producer: &Self::Producer, event: L1Event) {
@@ -200,11 +175,7 @@ impl Channel for CrossbeamBounded {
     }
 
     fn take(_: &Runtime, consumer: &mut Self::Consumer, count: u64, into: &mut Vec<L1Event>) {
-        take_blocking(consumer, count, into);
+        let arriving = (0..count).map(|_| consumer.recv().expect("the sender lives until all has arrived"));
+        into.extend(arriving);
     }
-}
-
-fn take_blocking(consumer: &crossbeam_channel::Receiver<L1Event>, count: u64, into: &mut Vec<L1Event>) {
-    let arriving = (0..count).map(|_| consumer.recv().expect("the sender lives until all has arrived"));
-    into.extend(arriving);
 }
