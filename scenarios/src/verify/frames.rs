@@ -249,3 +249,46 @@ fn expect_same_bytes(what: &str, operation: u8, bytes: &[u8], again: &[u8], foun
         again.len()
     ));
 }
+
+#[cfg(test)]
+mod tests {
+    use bridge::wire::encode;
+    use kaspa_hashes::Hash;
+    use kaspa_rpc_core::{GetSinkResponse, Notification as NodeNotification, SinkBlueScoreChangedNotification};
+
+    use super::*;
+
+    /// The differences between what we read in one frame and what `kaspa-rpc-core` reads in another one.
+    fn differences(ours: &[u8], node: &[u8]) -> Vec<String> {
+        let mut found = Findings::default();
+        let mut reader = Reader::new(node);
+        ServerHeader::read(&mut reader).unwrap();
+        match ServerFrame::parse(ours).unwrap() {
+            ServerFrame::Notification(notification) => {
+                fields::notification(&notification, rest(reader), &mut found).unwrap();
+            }
+            ServerFrame::Reply(frame) => {
+                let ours = frame.decode(Operation::GetSink).unwrap();
+                fields::answer(&ours, rest(reader), &mut found).unwrap();
+            }
+        }
+        found.sentences
+    }
+
+    #[test]
+    fn given_frames_with_different_fields_when_each_is_read_by_one_reader_then_the_difference_is_told() {
+        let sink = |byte| {
+            let sink = Hash::from_bytes([byte; 32]);
+            encode::reply(7, Operation::GetSink, &GetSinkResponse { sink })
+        };
+        let score = |sink_blue_score| {
+            let changed = SinkBlueScoreChangedNotification { sink_blue_score };
+            encode::notification(&NodeNotification::SinkBlueScoreChanged(changed))
+        };
+        for (field, one, other) in [("sink", sink(1), sink(2)), ("sink_blue_score", score(1), score(2))] {
+            assert_eq!(differences(&one, &one), Vec::<String>::new());
+            let told = differences(&one, &other);
+            assert!(told.len() == 1 && told[0].starts_with(&format!("{field}: our reader has")), "{told:?}");
+        }
+    }
+}
