@@ -1,11 +1,11 @@
-//! What the fuzz targets do with their inputs. The targets themselves are in `fuzz_targets/`, one line each.
+//! What the fuzz targets do with their inputs. The targets themselves are in `fuzz_targets/`.
 //!
 //! Each module has an input that is made from any bytes and prints as something a person can read, and a `check` that
 //! panics if a law is broken. Nothing here needs the fuzzer, so that the seeds are made and replayed by stable Rust too.
 //!
 //! | module | input | what must hold |
 //! |---|---|---|
-//! | [`frame`] | a frame | one end, no panic, requests survive writing; the same fields as in `kaspa-rpc-core` |
+//! | [`frame`] | a frame | one end, no panic, requests survive writing; with `storm` the same fields as in `kaspa-rpc-core` |
 //! | [`reply`] | pages that a node made up | a refused one changes nothing, an accepted one is a path |
 //! | [`schedule`] | an L1 and what happens to a follower | the laws of `sim::rig` |
 //! | [`payload`] | transactions of the state machine | money stays, all or nothing, the same twice |

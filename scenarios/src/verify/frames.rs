@@ -123,7 +123,7 @@ pub fn verify_frames(input: impl BufRead) -> Result<FramesReport, VerifyError> {
 /// to what it announces is not asked.
 ///
 /// `None` where there is nothing to compare: our reader refuses the frame or skips it, or no node would write it so, because
-/// `kaspa-rpc-core` refuses it or writes what it has read in other bytes.
+/// `kaspa-rpc-core` refuses it or writes what it has read in other bytes, or because it is an error that is not a text.
 pub fn compare_server_frame(bytes: &[u8]) -> Option<Vec<String>> {
     let mut reader = Reader::new(bytes);
     let header = ServerHeader::read(&mut reader).ok()?;
@@ -136,10 +136,11 @@ pub fn compare_server_frame(bytes: &[u8]) -> Option<Vec<String>> {
             (again == bytes).then(|| fields::notification(&notification, payload, &mut found))?
         }
         ServerFrame::Reply(frame) => {
-            let operation = Operation::try_from(header.operation?).ok()?;
+            // What could not be dispatched names no operation, and is an error whatever was asked.
+            let operation = header.operation.map_or(Ok(Operation::Ping), Operation::try_from).ok()?;
             let ours = frame.decode(operation).ok()?;
             let again = reencode::reply(header, operation.code(), payload).ok()?;
-            (again == bytes).then(|| fields::answer(&ours, payload, &mut found))?
+            (again == bytes).then(|| fields::answer(&ours, answer_of(header, payload), &mut found))?
         }
     };
     found.sentences.extend(outcome.err());
@@ -221,10 +222,16 @@ impl Verifier {
                 // Before any field: it walks the lists that our reader skips.
                 let again = reencode::reply(header, asked, rest(reader))?;
                 expect_same_bytes("reply", asked, bytes, &again, found);
-                ours.map_or(Ok(()), |ours| fields::answer(&ours, rest(reader), found))
+                ours.map_or(Ok(()), |ours| fields::answer(&ours, answer_of(header, rest(reader)), found))
             }
         }
     }
+}
+
+/// What stands behind the tag that tells a response from an error. What could not be dispatched has no tag.
+fn answer_of(header: ServerHeader, payload: &[u8]) -> &[u8] {
+    let tag_bytes = usize::from(header.operation.is_some());
+    payload.get(tag_bytes..).unwrap_or_default()
 }
 
 /// The bytes that a reader has not read.
@@ -262,14 +269,14 @@ mod tests {
     fn differences(ours: &[u8], node: &[u8]) -> Vec<String> {
         let mut found = Findings::default();
         let mut reader = Reader::new(node);
-        ServerHeader::read(&mut reader).unwrap();
+        let header = ServerHeader::read(&mut reader).unwrap();
         match ServerFrame::parse(ours).unwrap() {
             ServerFrame::Notification(notification) => {
                 fields::notification(&notification, rest(reader), &mut found).unwrap();
             }
             ServerFrame::Reply(frame) => {
                 let ours = frame.decode(Operation::GetSink).unwrap();
-                fields::answer(&ours, rest(reader), &mut found).unwrap();
+                fields::answer(&ours, answer_of(header, rest(reader)), &mut found).unwrap();
             }
         }
         found.sentences

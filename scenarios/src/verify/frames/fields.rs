@@ -41,19 +41,19 @@ pub(super) fn request(is_same_id: bool, request: &Request, payload: &[u8], found
     Ok(())
 }
 
+/// `body` is what stands behind the tag that tells a response from an error.
 pub(super) fn answer(
     answer: &Result<Reply<'_>, RemoteError<'_>>,
-    payload: &[u8],
+    body: &[u8],
     found: &mut Findings,
 ) -> Result<(), String> {
     match answer {
-        Ok(reply) => self::reply(reply, payload, found),
-        Err(error) => remote_error(*error, payload, found),
+        Ok(reply) => self::reply(reply, body, found),
+        Err(error) => remote_error(*error, body, found),
     }
 }
 
-fn reply(reply: &Reply<'_>, payload: &[u8], found: &mut Findings) -> Result<(), String> {
-    let body = payload.get(1..).unwrap_or_default();
+fn reply(reply: &Reply<'_>, body: &[u8], found: &mut Findings) -> Result<(), String> {
     match reply {
         Reply::Subscribe { listener_id } => {
             let node: SubscribeResponse = decode(body)?;
@@ -72,9 +72,8 @@ fn reply(reply: &Reply<'_>, payload: &[u8], found: &mut Findings) -> Result<(), 
     Ok(())
 }
 
-fn remote_error(error: RemoteError<'_>, payload: &[u8], found: &mut Findings) -> Result<(), String> {
-    let text = payload.get(1..).unwrap_or_default();
-    let node: (u8, String) = borsh::from_slice(text).map_err(|error| format!("remote error: {error}"))?;
+fn remote_error(error: RemoteError<'_>, body: &[u8], found: &mut Findings) -> Result<(), String> {
+    let node: (u8, String) = borsh::from_slice(body).map_err(|error| format!("remote error: {error}"))?;
     found.same("remote error", error.text, node.1.as_str());
     Ok(())
 }
