@@ -43,9 +43,9 @@ pub struct Config {
     pub poll_interval: Duration,
     /// Longest time for the TCP connection and the handshakes of TLS and WebSocket together.
     pub connect_timeout: Duration,
-    /// Longest time for one reply. It must be enough for the smallest page that is asked for: one step of 514 blue score at
-    /// [`Verbosity::Low`](crate::wire::Verbosity), with all transactions accepted in it. Over a line that needs longer the bridge
-    /// asks again and again, says so in its events, and does not advance.
+    /// Longest time for one reply. It must be enough for the smallest to which a page can be cut: a step of 514 blue score at
+    /// [`Verbosity::Low`](crate::wire::Verbosity::Low), with all transactions accepted in it and the blocks that it removes. A
+    /// node over a line that needs longer is asked again and again, events say so, and the bridge does not advance with it.
     pub request_timeout: Duration,
     /// A session without any frame, and without a request in flight, for this long is closed.
     pub silence_timeout: Duration,

@@ -30,7 +30,8 @@ impl fmt::Display for ProgramId {
 pub struct AccountId([u8; 32]);
 
 impl Ord for AccountId {
-    /// The order of the bytes. Ids are hashes: the first eight bytes decide, and a number is compared without a call.
+    /// The order of the bytes. Ids are hashes: the first eight bytes nearly always decide, and a number is compared without a
+    /// call.
     fn cmp(&self, other: &Self) -> Ordering {
         let first = |id: &Self| id.0.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
         first(self).cmp(&first(other)).then_with(|| self.0.cmp(&other.0))

@@ -120,7 +120,14 @@ impl Checker for Settlement {
 impl Settlement {
     /// The checker of an economy that began with these accounts.
     pub fn beginning_with(opening: Opening) -> Self {
-        Self { opening, books: None, anchor: BlockId::GENESIS, moved: BTreeSet::new(), way: Vec::new(), ids: FxHashMap::default() }
+        Self {
+            opening,
+            books: None,
+            anchor: BlockId::GENESIS,
+            moved: BTreeSet::new(),
+            way: Vec::new(),
+            ids: FxHashMap::default(),
+        }
     }
 
     /// Compares everything; `replica` is where the bridge's events lead.
