@@ -88,7 +88,21 @@ fn stories() -> BTreeMap<String, Talk> {
     // Nothing is told with a number yet when the node does not know the block at which the follower begins.
     let at_anchor = Setup { blocks: 0, finality_depth: 4, page_limit: 2 };
     let lost_anchor = vec![page(Change::RemoteError { text: 0 })];
+    let restarted = |with_window, before: Vec<Step>, edits: Vec<Step>| {
+        let mut steps = before;
+        steps.push(Step::Restart { with_window });
+        steps.extend(edits);
+        steps.push(Step::Pass { ms: 20_000 });
+        Talk { setup: SETUP, steps }
+    };
+    let left = || vec![Step::Pass { ms: 10 }, Step::Fork { depth: 4, blocks: 9 }];
+    let doubts = || vec![any(Change::RemoteError { text: 0 }), page(Change::DropRecord { at: 0 }), page(Change::Empty)];
     BTreeMap::from([
+        ("restart-alone".to_owned(), restarted(false, Vec::new(), Vec::new())),
+        ("restart-after-fork".to_owned(), restarted(false, left(), Vec::new())),
+        ("restart-after-fork-with-window".to_owned(), restarted(true, left(), Vec::new())),
+        ("restart-and-doubts".to_owned(), restarted(false, left(), doubts())),
+        ("restart-and-doubts-with-window".to_owned(), restarted(true, left(), doubts())),
         ("anchor-unknown".to_owned(), Talk { setup: at_anchor, steps: lost_anchor }),
         ("honest".to_owned(), Talk { setup: SETUP, steps: forks.collect() }),
         ("liar".to_owned(), Talk { setup: SETUP, steps: liar }),

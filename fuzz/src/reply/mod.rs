@@ -1,7 +1,8 @@
 //! A follower that talks to a node which makes up its replies.
 //!
 //! The follower is synced on a short chain. The node's chain grows and forks, the follower asks, and the honest answer is
-//! changed before it is sent: fields, hashes, order, lengths, bytes. Then the node becomes honest.
+//! changed before it is sent: fields, hashes, order, lengths, bytes. The process may die and go on from what was stored, with
+//! the references to the chain or without. Then the node becomes honest.
 //!
 //! | file | room for |
 //! |---|---|
@@ -74,9 +75,17 @@ pub enum Step {
         /// Milliseconds.
         ms: u16,
     },
+    /// The process dies, and another goes on from what the consumer stored.
+    Restart {
+        /// It stored the references to the chain too.
+        with_window: bool,
+    },
     /// Something is done to the next reply.
     Edit(Edit),
 }
+
+/// Tells a restart from a passing of time.
+const RESTART: u8 = 3;
 
 impl Setup {
     const fn of(word: Word) -> Self {
@@ -96,6 +105,7 @@ impl Step {
         match word.operation % 8 {
             0 => Self::Grow { blocks: 1 + low % 8 },
             1 => Self::Fork { depth: low % 16, blocks: 1 + high % 16 },
+            2 if word.small % 8 == RESTART => Self::Restart { with_window: low % 2 == 1 },
             2 => Self::Pass { ms: word.large % 40_000 },
             _ => Self::Edit(Edit::read(word, words)),
         }
@@ -106,6 +116,7 @@ impl Step {
             Self::Grow { blocks } => Word::new(0, 0, u16::from_le_bytes([blocks - 1, 0])),
             Self::Fork { depth, blocks } => Word::new(1, 0, u16::from_le_bytes([*depth, blocks - 1])),
             Self::Pass { ms } => Word::new(2, 0, *ms),
+            Self::Restart { with_window } => Word::new(2, RESTART, u16::from(*with_window)),
             Self::Edit(edit) => return edit.write(bytes),
         };
         bytes.extend(word.bytes());
@@ -150,6 +161,7 @@ pub fn check(talk: &Talk) {
             Step::Grow { blocks } => scene.fork(0, *blocks),
             Step::Fork { depth, blocks } => scene.fork(*depth, *blocks),
             Step::Pass { ms } => scene.pass(u64::from(*ms)),
+            Step::Restart { with_window } => scene.restart(*with_window),
             Step::Edit(edit) => scene.edit_next(edit.clone()),
         }
     }

@@ -28,6 +28,7 @@ const LONGEST_RETURN: Duration = Duration::from_secs(600);
 
 /// See the module documentation.
 pub(super) struct Scene {
+    config: Config,
     follower: Follower,
     tree: Tree,
     node: ScriptedNode,
@@ -44,6 +45,8 @@ pub(super) struct Scene {
     asked: Option<Verbosity>,
     /// The consumer's references, from the first numbered event on.
     window: Option<Window>,
+    /// The follower began with all of these references, not with a checkpoint alone.
+    knows_window: bool,
     /// Every block that was told is one of the node's, and as it is.
     honest: bool,
 }
@@ -60,11 +63,12 @@ impl Scene {
     pub(super) fn synced(setup: Setup) -> Self {
         let mut config = Config::new(Network::SIMNET, ["ws://node:17510"]).expect("the address is well formed");
         config.finality_depth = Some(u64::from(setup.finality_depth));
-        let follower = Follower::new(config).expect("the settings are complete");
+        let follower = Follower::new(config.clone()).expect("the settings are complete");
         let tree = Tree::new();
         let mut node = ScriptedNode::new(&tree);
         node.page_limit = usize::from(setup.page_limit);
         let mut scene = Self {
+            config,
             follower,
             tree,
             node,
@@ -78,6 +82,7 @@ impl Scene {
             made_up: BTreeMap::new(),
             asked: None,
             window: None,
+            knows_window: true,
             honest: true,
         };
         scene.fork(0, setup.blocks);
@@ -102,6 +107,27 @@ impl Scene {
     /// The edit waits for its reply.
     pub(super) fn edit_next(&mut self, edit: Edit) {
         self.edits.push(edit);
+    }
+
+    /// The process dies, and the next one goes on from what the consumer stored: the checkpoint, and its references or not.
+    pub(super) fn restart(&mut self, with_window: bool) {
+        let Some(stored) = self.window.take().filter(|_| !self.over) else { return };
+        let checkpoint = stored.checkpoint(self.config.network).expect("what a bridge told can be stored");
+        let blocks: Vec<ChainRef> = stored.blocks().collect();
+        // References that were never complete are not offered.
+        let blocks = Some(blocks).filter(|_| with_window && stored.is_complete());
+        let resumed = Follower::resume(self.config.clone(), &checkpoint, blocks.as_deref());
+        self.follower = resumed.expect("what a bridge told can be resumed from");
+        self.knows_window = blocks.is_some();
+        self.window = Some(match blocks {
+            Some(blocks) => Window::restored(&checkpoint, blocks).expect("the references are the checkpoint's"),
+            None => Window::of_checkpoint(&checkpoint),
+        });
+        self.requests.clear();
+        self.session = None;
+        self.node.subscribed = false;
+        self.wake_at = None;
+        self.inputs = VecDeque::from([Input::Tick]);
     }
 
     /// Everything that is on its way arrives, then time passes.
@@ -237,10 +263,11 @@ impl Scene {
         let numbered = told.events.iter().filter(|event| event.sequence().is_some());
         if told.rejected {
             assert_eq!(numbered.count(), 0, "a refused reply has an effect: {:?}", told.events);
-            // As long as nothing was told with a number the anchor may be chosen anew.
+            // As long as nothing was told with a number the anchor may be chosen anew, and while the window is fetched back
+            // that may begin anew.
             let gives_up_its_anchor = self.window.is_none() && after == (None, None);
             assert!(
-                after == before || gives_up_its_anchor,
+                after == before || gives_up_its_anchor || !self.knows_window,
                 "a refused reply moves tip or root: {before:?} to {after:?}"
             );
         }
@@ -252,8 +279,14 @@ impl Scene {
             self.honest &= self.is_true(event);
             self.inputs.push_back(Input::Ack { sequence });
         }
-        if let Some(window) = &self.window {
-            assert_eq!(after, (Some(window.tip()), Some(window.root())), "what was told is not what it has");
+        let Some(window) = &self.window else { return };
+        let (tip, root) = (window.tip(), window.root());
+        if self.knows_window {
+            assert_eq!(after, (Some(tip), Some(root)), "what was told is not what it has");
+        } else {
+            // Its view may begin above the consumer's root, where that is pruned.
+            let is_so = after.0.is_none_or(|has| has == tip) && after.1.is_none_or(|has| has.index >= root.index);
+            assert!(is_so, "what was told, {tip:?} above {root:?}, is not what it has: {after:?}");
         }
     }
     /// Whether an added block is one of the node's; nothing else brings a lie. What is told as verified is what its hash
