@@ -11,6 +11,8 @@ const SETUP: Setup = Setup { blocks: 9, finality_depth: 12, page_limit: 5 };
 /// The seeds by name.
 pub fn seeds(captures: &[Captured]) -> BTreeMap<String, Vec<u8>> {
     let mut talks = stories();
+    talks.extend(restarts());
+    talks.extend(absences());
     for (number, change) in changes().into_iter().enumerate() {
         talks.insert(format!("change-{number:02}"), after_growth(change));
     }
@@ -21,17 +23,21 @@ pub fn seeds(captures: &[Captured]) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn page(change: Change) -> Step {
-    Step::Edit(Edit { of_any: false, change })
+    Step::Edit(Edit { of_any: false, after: 0, change })
 }
 
 fn any(change: Change) -> Step {
-    Step::Edit(Edit { of_any: true, change })
+    Step::Edit(Edit { of_any: true, after: 0, change })
+}
+
+fn grow(blocks: u8) -> Step {
+    Step::Grow { blocks, merged: 1 }
 }
 
 fn after_growth(change: Change) -> Talk {
     let steps = vec![
         page(change.clone()),
-        Step::Grow { blocks: 3 },
+        grow(3),
         Step::Pass { ms: 2_000 },
         page(change),
         Step::Fork { depth: 3, blocks: 6 },
@@ -74,12 +80,12 @@ fn changes() -> Vec<Change> {
 
 fn stories() -> BTreeMap<String, Talk> {
     let silence = |times: usize| (0..times).flat_map(|_| [any(Change::Silence), Step::Pass { ms: 35_000 }]);
-    let mut unanswered = vec![Step::Grow { blocks: 8 }];
+    let mut unanswered = vec![grow(8)];
     unanswered.extend(silence(8));
     let liar = vec![
         page(Change::SetField { at: 2, field: Field::BlueWork, to: 250 }),
         page(Change::Rehash { at: 2 }),
-        Step::Grow { blocks: 3 },
+        grow(3),
         Step::Pass { ms: 3_000 },
         Step::Fork { depth: 2, blocks: 8 },
     ];
@@ -88,12 +94,19 @@ fn stories() -> BTreeMap<String, Talk> {
     // Nothing is told with a number yet when the node does not know the block at which the follower begins.
     let at_anchor = Setup { blocks: 0, finality_depth: 4, page_limit: 2 };
     let lost_anchor = vec![page(Change::RemoteError { text: 0 })];
+    BTreeMap::from([
+        ("anchor-unknown".to_owned(), Talk { setup: at_anchor, steps: lost_anchor }),
+        ("honest".to_owned(), Talk { setup: SETUP, steps: forks.collect() }),
+        ("liar".to_owned(), Talk { setup: SETUP, steps: liar }),
+        ("unanswered".to_owned(), Talk { setup: SETUP, steps: unanswered }),
+    ])
+}
+
+/// The process dies and goes on, and the node says some untruth.
+fn restarts() -> BTreeMap<String, Talk> {
     let restarted = |with_window, before: Vec<Step>, edits: Vec<Step>| {
-        let mut steps = before;
-        steps.push(Step::Restart { with_window });
-        steps.extend(edits);
-        steps.push(Step::Pass { ms: 20_000 });
-        Talk { setup: SETUP, steps }
+        let steps = [before, vec![Step::Restart { with_window }], edits, vec![Step::Pass { ms: 20_000 }]];
+        Talk { setup: SETUP, steps: steps.concat() }
     };
     let left = || vec![Step::Pass { ms: 10 }, Step::Fork { depth: 4, blocks: 9 }];
     let doubts = || vec![any(Change::RemoteError { text: 0 }), page(Change::DropRecord { at: 0 }), page(Change::Empty)];
@@ -103,9 +116,28 @@ fn stories() -> BTreeMap<String, Talk> {
         ("restart-after-fork-with-window".to_owned(), restarted(true, left(), Vec::new())),
         ("restart-and-doubts".to_owned(), restarted(false, left(), doubts())),
         ("restart-and-doubts-with-window".to_owned(), restarted(true, left(), doubts())),
-        ("anchor-unknown".to_owned(), Talk { setup: at_anchor, steps: lost_anchor }),
-        ("honest".to_owned(), Talk { setup: SETUP, steps: forks.collect() }),
-        ("liar".to_owned(), Talk { setup: SETUP, steps: liar }),
-        ("unanswered".to_owned(), Talk { setup: SETUP, steps: unanswered }),
+    ])
+}
+
+/// The chain goes on while no process runs, and the next one has a checkpoint alone.
+fn absences() -> BTreeMap<String, Talk> {
+    let away = |steps: Vec<Step>| {
+        // Nothing is asked before time passes.
+        let steps = [vec![Step::Restart { with_window: false }], steps, vec![Step::Pass { ms: 30_000 }]];
+        Talk { setup: SETUP, steps: steps.concat() }
+    };
+    let prune = |depth| Step::Prune { depth };
+    let pages =
+        |change: Change| (0..6).map(move |after| Step::Edit(Edit { of_any: false, after, change: change.clone() }));
+    let mut refused = vec![Step::Fork { depth: 4, blocks: 9 }];
+    refused.extend(pages(Change::RemoteError { text: 0 }));
+    let mut large = vec![Step::Grow { blocks: 8, merged: 32 }; 2];
+    large.extend(pages(Change::HangUp));
+    BTreeMap::from([
+        ("candidates-refused".to_owned(), away(refused)),
+        ("large-pages-closed".to_owned(), away(large)),
+        ("pruned-above-tip".to_owned(), away(vec![grow(8), prune(2)])),
+        ("pruned-below-tip".to_owned(), away(vec![grow(2), prune(4)])),
+        ("pruned-where-forked".to_owned(), away(vec![Step::Fork { depth: 4, blocks: 9 }, prune(10)])),
     ])
 }

@@ -2,11 +2,13 @@
 
 use crate::code::{Word, Words};
 
-/// A change of the next reply.
+/// A change of one reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// Of the next reply of any kind; otherwise of the next page of the chain.
+    /// Of a reply of any kind; otherwise of a page of the chain, or of what is sent instead.
     pub of_any: bool,
+    /// So many of them pass unchanged before.
+    pub after: u8,
     /// What is changed.
     pub change: Change,
 }
@@ -106,22 +108,26 @@ impl Field {
 /// Number of kinds of changes.
 const KINDS: u8 = 25;
 
+/// Most replies that pass before one is changed: what the byte beside the kind has room for.
+const MOST_AFTER: u8 = 9;
+
 /// Kinds of steps that are not edits; see `Step::read`.
 const OTHER_STEPS: u8 = 3;
 
 impl Edit {
-    /// The step's word: `operation` holds, from the low bits, the kind of step, then whether it is of any reply; `small`
-    /// the kind of change and `large` what it needs.
+    /// The step's word: `operation` holds, from the low bits, the kind of step, whether it is of any reply, and a position;
+    /// `small` the kind of change and how many replies pass before; `large` what the change needs.
     pub(super) fn read(word: Word, words: &mut Words<'_>) -> Self {
         let of_any = word.operation & 0x08 != 0;
         let at = word.operation >> 4;
-        Self { of_any, change: Change::read(word.small % KINDS, at, word.large, words) }
+        let after = (word.small / KINDS).min(MOST_AFTER);
+        Self { of_any, after, change: Change::read(word.small % KINDS, at, word.large, words) }
     }
 
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
         let (kind, at, large) = self.change.operands();
         let operation = OTHER_STEPS | u8::from(self.of_any) << 3 | at << 4;
-        bytes.extend(Word::new(operation, kind, large).bytes());
+        bytes.extend(Word::new(operation, kind + KINDS * self.after, large).bytes());
         if let Change::Payload(payload) = &self.change {
             bytes.extend(payload);
         }

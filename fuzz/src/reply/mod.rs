@@ -1,8 +1,8 @@
 //! A follower that talks to a node which makes up its replies.
 //!
-//! The follower is synced on a short chain. The node's chain grows and forks, the follower asks, and the honest answer is
-//! changed before it is sent: fields, hashes, order, lengths, bytes. The process may die and go on from what was stored, with
-//! the references to the chain or without. Then the node becomes honest.
+//! The follower is synced on a short chain. The node's chain grows, forks and is pruned, the follower asks, and the honest
+//! answer is changed before it is sent: fields, hashes, order, lengths, bytes. The process may die and go on from what was
+//! stored, with the references to the chain or without. Then the node becomes honest.
 //!
 //! | file | room for |
 //! |---|---|
@@ -14,7 +14,7 @@
 //! anchor as long as nothing numbered was told; numbered events follow one another and are what the follower has; a verified
 //! block exists and has the scores, the parent and the time to which its hash commits, and every block of a page at Full
 //! verbosity is verified; the follower never waits for ever, nor asks for ever; with an honest node it reaches the sink
-//! again, unless it was lied into another chain.
+//! again, unless it was lied into another chain or the node pruned what they have in common.
 
 mod apply;
 mod edit;
@@ -62,6 +62,8 @@ pub enum Step {
     Grow {
         /// By so many blocks.
         blocks: u8,
+        /// Each of which merges so many.
+        merged: u8,
     },
     /// The node's chain becomes another one.
     Fork {
@@ -80,12 +82,19 @@ pub enum Step {
         /// It stored the references to the chain too.
         with_window: bool,
     },
-    /// Something is done to the next reply.
+    /// The node prunes.
+    Prune {
+        /// So many of the newest blocks of its chain, and the one below them, stay.
+        depth: u8,
+    },
+    /// Something is done to one of the next replies.
     Edit(Edit),
 }
 
 /// Tells a restart from a passing of time.
 const RESTART: u8 = 3;
+/// Tells pruning from a passing of time.
+const PRUNE: u8 = 4;
 
 impl Setup {
     const fn of(word: Word) -> Self {
@@ -103,9 +112,10 @@ impl Step {
         let [low, high] = word.large.to_le_bytes();
         // The low bits say what kind of step it is: edits are most of them.
         match word.operation % 8 {
-            0 => Self::Grow { blocks: 1 + low % 8 },
+            0 => Self::Grow { blocks: 1 + low % 8, merged: 1 + high % 32 },
             1 => Self::Fork { depth: low % 16, blocks: 1 + high % 16 },
             2 if word.small % 8 == RESTART => Self::Restart { with_window: low % 2 == 1 },
+            2 if word.small % 8 == PRUNE => Self::Prune { depth: low % 64 },
             2 => Self::Pass { ms: word.large % 40_000 },
             _ => Self::Edit(Edit::read(word, words)),
         }
@@ -113,10 +123,11 @@ impl Step {
 
     fn write(&self, bytes: &mut Vec<u8>) {
         let word = match self {
-            Self::Grow { blocks } => Word::new(0, 0, u16::from_le_bytes([blocks - 1, 0])),
+            Self::Grow { blocks, merged } => Word::new(0, 0, u16::from_le_bytes([blocks - 1, merged - 1])),
             Self::Fork { depth, blocks } => Word::new(1, 0, u16::from_le_bytes([*depth, blocks - 1])),
             Self::Pass { ms } => Word::new(2, 0, *ms),
             Self::Restart { with_window } => Word::new(2, RESTART, u16::from(*with_window)),
+            Self::Prune { depth } => Word::new(2, PRUNE, u16::from(*depth)),
             Self::Edit(edit) => return edit.write(bytes),
         };
         bytes.extend(word.bytes());
@@ -158,10 +169,11 @@ pub fn check(talk: &Talk) {
     let mut scene = Scene::synced(talk.setup);
     for step in &talk.steps {
         match step {
-            Step::Grow { blocks } => scene.fork(0, *blocks),
-            Step::Fork { depth, blocks } => scene.fork(*depth, *blocks),
+            Step::Grow { blocks, merged } => scene.fork(0, *blocks, *merged),
+            Step::Fork { depth, blocks } => scene.fork(*depth, *blocks, 1),
             Step::Pass { ms } => scene.pass(u64::from(*ms)),
             Step::Restart { with_window } => scene.restart(*with_window),
+            Step::Prune { depth } => scene.prune(*depth),
             Step::Edit(edit) => scene.edit_next(edit.clone()),
         }
     }

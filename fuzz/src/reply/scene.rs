@@ -85,23 +85,45 @@ impl Scene {
             knows_window: true,
             honest: true,
         };
-        scene.fork(0, setup.blocks);
+        scene.fork(0, setup.blocks, 1);
         scene.exchange();
         assert!(scene.follows_the_sink(), "an honest node is not followed");
         scene
     }
 
-    /// Some blocks of the node's chain leave, others join; the follower is told at the next occasion.
-    pub(super) fn fork(&mut self, depth: u8, blocks: u8) {
-        let chain = self.tree.chain(self.node.sink);
-        let base = chain.len().saturating_sub(1 + usize::from(depth));
-        let mut sink = chain.get(base).copied().unwrap_or(self.node.sink);
+    /// Some blocks of the node's chain leave, none below its pruning point, and others join, each of which merges so many;
+    /// the follower is told at the next occasion.
+    pub(super) fn fork(&mut self, depth: u8, blocks: u8, merged: u8) {
+        let mut sink = self.below_sink(depth);
         for _ in 0..blocks {
-            sink = self.tree.extend(sink);
+            sink = self.tree.extend_by(sink, u64::from(merged), u64::from(merged));
         }
         if let (Some(bytes), Some(session)) = (self.node.set_sink(&self.tree, sink), self.session) {
             self.inputs.push_back(Input::Frame { session, bytes: bytes.into() });
         }
+    }
+
+    /// The node keeps only what is above the block so far below its sink, and that block.
+    pub(super) fn prune(&mut self, depth: u8) {
+        self.node.pruning_point = self.below_sink(depth);
+        let gone: Vec<Hash> = self.tree.hashes().filter(|hash| !self.is_served(*hash)).collect();
+        self.node.unknown.extend(gone);
+    }
+
+    /// The block of the node's chain so far below its sink, or the lowest that it has.
+    fn below_sink(&self, depth: u8) -> Hash {
+        let chain = self.tree.chain(self.node.sink);
+        let served = chain.iter().rev().take_while(|hash| self.is_served(**hash));
+        served.take(1 + usize::from(depth)).last().copied().unwrap_or(self.node.sink)
+    }
+
+    /// Whether the node serves the chain from this block.
+    fn is_served(&self, hash: Hash) -> bool {
+        let pruning_point = self.node.pruning_point;
+        let lowest = self.tree.score(pruning_point);
+        let mut chain = std::iter::successors(Some(hash), |hash| self.tree.parent(*hash));
+        // Blue score falls with every step down.
+        chain.find(|hash| self.tree.score(*hash) <= lowest) == Some(pruning_point)
     }
 
     /// The edit waits for its reply.
@@ -150,10 +172,10 @@ impl Scene {
         self.edits.clear();
         let heaviest = self.tree.hashes().map(|hash| self.tree.work(hash)).max().unwrap_or(0);
         while self.tree.work(self.node.sink) <= heaviest {
-            self.fork(0, 1);
+            self.fork(0, 1, 1);
         }
         let end = self.now + LONGEST_RETURN;
-        while self.honest && !self.over && !self.follows_the_sink() {
+        while self.honest && !self.over && self.can_be_followed() && !self.follows_the_sink() {
             assert!(
                 self.now < end,
                 "the follower does not come back to an honest node, but stays at {:?}",
@@ -166,6 +188,14 @@ impl Scene {
             self.exchange();
             assert!(self.over && self.session.is_none(), "told to stop, it goes on");
         }
+    }
+
+    /// Whether the node still serves something that the follower has. Of a checkpoint alone only the root is sure to be known
+    /// besides the tip, and where our chain leaves the node's may be at none of the others.
+    fn can_be_followed(&self) -> bool {
+        let Some(window) = &self.window else { return true };
+        let needed = if self.knows_window { window.tip() } else { window.root() };
+        self.is_served(needed.hash)
     }
 
     fn follows_the_sink(&self) -> bool {
@@ -196,9 +226,7 @@ impl Scene {
         };
         let is_page = page_verbosity.is_some();
         self.asked = page_verbosity.or(self.asked);
-        let (edits, later) = self.edits.drain(..).partition(|edit| edit.of_any || is_page);
-        self.edits = later;
-        let edits: Vec<Edit> = edits;
+        let edits = self.edits_of_reply(is_page);
         if let Answer::Page(page) = &mut answer {
             let mut strangers: Vec<Hash> = self.tree.hashes().collect();
             strangers.push(Hash::from_u64_word(0xdead));
@@ -219,6 +247,23 @@ impl Scene {
         for _ in 0..copies {
             self.inputs.push_back(Input::Frame { session, bytes: bytes.clone().into() });
         }
+    }
+
+    /// The edits whose turn it is.
+    fn edits_of_reply(&mut self, is_page: bool) -> Vec<Edit> {
+        let (mut due, mut later) = (Vec::new(), Vec::new());
+        for mut edit in self.edits.drain(..) {
+            match edit.after {
+                _ if !edit.of_any && !is_page => later.push(edit),
+                0 => due.push(edit),
+                _ => {
+                    edit.after -= 1;
+                    later.push(edit);
+                }
+            }
+        }
+        self.edits = later;
+        due
     }
 
     fn hang_up(&mut self, session: u64) {
@@ -289,6 +334,7 @@ impl Scene {
             assert!(is_so, "what was told, {tip:?} above {root:?}, is not what it has: {after:?}");
         }
     }
+
     /// Whether an added block is one of the node's; nothing else brings a lie. What is told as verified is what its hash
     /// commits to, and everything is that comes from a page with whole headers.
     fn is_true(&self, event: &L1Event) -> bool {
