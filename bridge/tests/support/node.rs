@@ -73,7 +73,7 @@ pub struct ScriptedNode {
     pub api_version: u16,
     pub sink: Hash,
     pub pruning_point: Hash,
-    /// Blocks that it never saw.
+    /// Blocks that it never saw, or has no more.
     pub unknown: BTreeSet<Hash>,
     /// Most chain blocks in one page.
     pub page_limit: usize,

@@ -7,7 +7,7 @@ use crate::code::{Word, Words};
 pub struct Edit {
     /// Of a reply of any kind; otherwise of a page of the chain, or of what is sent instead.
     pub of_any: bool,
-    /// So many of them pass unchanged before.
+    /// So many of them pass before it.
     pub after: u8,
     /// What is changed.
     pub change: Change,
@@ -108,8 +108,8 @@ impl Field {
 /// Number of kinds of changes.
 const KINDS: u8 = 25;
 
-/// Most replies that pass before one is changed: what the byte beside the kind has room for.
-const MOST_AFTER: u8 = 9;
+/// How many replies pass before one is changed, by what stands above the kind in its byte. The next one is meant most often.
+const AFTER: [u8; 10] = [0, 0, 0, 0, 0, 1, 2, 3, 4, 5];
 
 /// Kinds of steps that are not edits; see `Step::read`.
 const OTHER_STEPS: u8 = 3;
@@ -120,14 +120,15 @@ impl Edit {
     pub(super) fn read(word: Word, words: &mut Words<'_>) -> Self {
         let of_any = word.operation & 0x08 != 0;
         let at = word.operation >> 4;
-        let after = (word.small / KINDS).min(MOST_AFTER);
+        let after = AFTER[usize::from(word.small / KINDS).min(AFTER.len() - 1)];
         Self { of_any, after, change: Change::read(word.small % KINDS, at, word.large, words) }
     }
 
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
         let (kind, at, large) = self.change.operands();
         let operation = OTHER_STEPS | u8::from(self.of_any) << 3 | at << 4;
-        bytes.extend(Word::new(operation, kind + KINDS * self.after, large).bytes());
+        let after = AFTER.iter().position(|after| *after >= self.after).unwrap_or(AFTER.len() - 1) as u8;
+        bytes.extend(Word::new(operation, kind + KINDS * after, large).bytes());
         if let Change::Payload(payload) = &self.change {
             bytes.extend(payload);
         }

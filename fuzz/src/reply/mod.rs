@@ -6,7 +6,7 @@
 //!
 //! | file | room for |
 //! |---|---|
-//! | `edit.rs` | what can be done to a page, and its byte code |
+//! | `edit.rs` | what can be done to a reply, and its byte code |
 //! | `apply.rs` | doing it |
 //! | `scene.rs` | follower, node and time; the laws |
 //!
@@ -14,7 +14,8 @@
 //! anchor as long as nothing numbered was told; numbered events follow one another and are what the follower has; a verified
 //! block exists and has the scores, the parent and the time to which its hash commits, and every block of a page at Full
 //! verbosity is verified; the follower never waits for ever, nor asks for ever; with an honest node it reaches the sink
-//! again, unless it was lied into another chain or the node pruned what they have in common.
+//! again, or ends if the node pruned what they have in common, unless it was lied into another chain; without a lie it
+//! does not end otherwise.
 
 mod apply;
 mod edit;
@@ -84,7 +85,7 @@ pub enum Step {
     },
     /// The node prunes.
     Prune {
-        /// So many of the newest blocks of its chain, and the one below them, stay.
+        /// What descends from the block so far below its sink stays, and that block.
         depth: u8,
     },
     /// Something is done to one of the next replies.
@@ -174,7 +175,7 @@ pub fn check(talk: &Talk) {
             Step::Pass { ms } => scene.pass(u64::from(*ms)),
             Step::Restart { with_window } => scene.restart(*with_window),
             Step::Prune { depth } => scene.prune(*depth),
-            Step::Edit(edit) => scene.edit_next(edit.clone()),
+            Step::Edit(edit) => scene.add_edit(edit.clone()),
         }
     }
     scene.settle();

@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    error::Error,
     time::Duration,
 };
 
 use bridge::{
-    ChainRef, Config, DisconnectReason, L1Event, Window,
+    ChainRef, Config, DisconnectReason, L1Event, RejectReason, Window,
     follower::{Follower, Input, Output},
     wire::{Network, Request, Verbosity},
 };
@@ -47,8 +48,12 @@ pub(super) struct Scene {
     window: Option<Window>,
     /// The follower began with all of these references, not with a checkpoint alone.
     knows_window: bool,
-    /// Every block that was told is one of the node's, and as it is.
+    /// Every block that was told is one of the node's, and as it is, and so is what a window was fetched back from.
     honest: bool,
+    /// A page was changed since the follower began to fetch its window back.
+    restores_lies: bool,
+    /// An edit was made.
+    edited: bool,
 }
 
 /// What the outputs of one input were.
@@ -84,6 +89,8 @@ impl Scene {
             window: None,
             knows_window: true,
             honest: true,
+            restores_lies: false,
+            edited: false,
         };
         scene.fork(0, setup.blocks, 1);
         scene.exchange();
@@ -91,8 +98,8 @@ impl Scene {
         scene
     }
 
-    /// Some blocks of the node's chain leave, none below its pruning point, and others join, each of which merges so many;
-    /// the follower is told at the next occasion.
+    /// Some blocks of the node's chain leave, never its pruning point, and others join, each of which merges so many; the
+    /// follower is told at the next occasion.
     pub(super) fn fork(&mut self, depth: u8, blocks: u8, merged: u8) {
         let mut sink = self.below_sink(depth);
         for _ in 0..blocks {
@@ -103,22 +110,25 @@ impl Scene {
         }
     }
 
-    /// The node keeps only what is above the block so far below its sink, and that block.
+    /// The node keeps what descends from the block so far below its sink, and that block.
     pub(super) fn prune(&mut self, depth: u8) {
         self.node.pruning_point = self.below_sink(depth);
         let gone: Vec<Hash> = self.tree.hashes().filter(|hash| !self.is_served(*hash)).collect();
         self.node.unknown.extend(gone);
     }
 
-    /// The block of the node's chain so far below its sink, or the lowest that it has.
+    /// The block of the node's chain so far below its sink, or its pruning point if that is nearer.
     fn below_sink(&self, depth: u8) -> Hash {
-        let chain = self.tree.chain(self.node.sink);
-        let served = chain.iter().rev().take_while(|hash| self.is_served(**hash));
-        served.take(1 + usize::from(depth)).last().copied().unwrap_or(self.node.sink)
+        let chain = std::iter::successors(Some(self.node.sink), |hash| self.tree.parent(*hash));
+        let above = chain.take(usize::from(depth)).take_while(|hash| *hash != self.node.pruning_point);
+        above.last().and_then(|child| self.tree.parent(child)).unwrap_or(self.node.sink)
     }
 
     /// Whether the node serves the chain from this block.
     fn is_served(&self, hash: Hash) -> bool {
+        if !self.tree.contains(hash) {
+            return false;
+        }
         let pruning_point = self.node.pruning_point;
         let lowest = self.tree.score(pruning_point);
         let mut chain = std::iter::successors(Some(hash), |hash| self.tree.parent(*hash));
@@ -127,29 +137,32 @@ impl Scene {
     }
 
     /// The edit waits for its reply.
-    pub(super) fn edit_next(&mut self, edit: Edit) {
+    pub(super) fn add_edit(&mut self, edit: Edit) {
         self.edits.push(edit);
     }
 
     /// The process dies, and the next one goes on from what the consumer stored: the checkpoint, and its references or not.
     pub(super) fn restart(&mut self, with_window: bool) {
         let Some(stored) = self.window.take().filter(|_| !self.over) else { return };
-        let checkpoint = stored.checkpoint(self.config.network).expect("what a bridge told can be stored");
-        let blocks: Vec<ChainRef> = stored.blocks().collect();
         // References that were never complete are not offered.
-        let blocks = Some(blocks).filter(|_| with_window && stored.is_complete());
-        let resumed = Follower::resume(self.config.clone(), &checkpoint, blocks.as_deref());
-        self.follower = resumed.expect("what a bridge told can be resumed from");
-        self.knows_window = blocks.is_some();
-        self.window = Some(match blocks {
-            Some(blocks) => Window::restored(&checkpoint, blocks).expect("the references are the checkpoint's"),
-            None => Window::of_checkpoint(&checkpoint),
-        });
+        let with_window = with_window && stored.is_complete();
         self.requests.clear();
         self.session = None;
         self.node.subscribed = false;
         self.wake_at = None;
-        self.inputs = VecDeque::from([Input::Tick]);
+        self.knows_window = with_window;
+        self.restores_lies = false;
+        match resumed(&self.config, &stored, with_window) {
+            Ok((follower, window)) => {
+                (self.follower, self.window) = (follower, Some(window));
+                self.inputs = VecDeque::from([Input::Tick]);
+            }
+            Err(error) => {
+                assert!(!self.honest, "what an honest node told cannot be resumed from: {error}");
+                self.inputs.clear();
+                self.over = true;
+            }
+        }
     }
 
     /// Everything that is on its way arrives, then time passes.
@@ -171,16 +184,19 @@ impl Scene {
         self.pass(1_000);
         self.edits.clear();
         let heaviest = self.tree.hashes().map(|hash| self.tree.work(hash)).max().unwrap_or(0);
-        while self.tree.work(self.node.sink) <= heaviest {
-            self.fork(0, 1, 1);
+        while let missing @ 1.. = (heaviest + 1).saturating_sub(self.tree.work(self.node.sink)) {
+            self.fork(0, 1, u8::try_from(missing).unwrap_or(u8::MAX));
         }
         let end = self.now + LONGEST_RETURN;
-        while self.honest && !self.over && self.can_be_followed() && !self.follows_the_sink() {
-            assert!(
-                self.now < end,
-                "the follower does not come back to an honest node, but stays at {:?}",
-                self.follower.tip()
-            );
+        while self.honest && !self.over && !self.follows_the_sink() {
+            if self.now >= end {
+                let tip = self.follower.tip();
+                assert!(
+                    self.lost_its_root(),
+                    "the follower does not come back to an honest node, but stays at {tip:?}"
+                );
+                break;
+            }
             self.pass(5_000);
         }
         if !self.over {
@@ -190,12 +206,21 @@ impl Scene {
         }
     }
 
-    /// Whether the node still serves something that the follower has. Of a checkpoint alone only the root is sure to be known
-    /// besides the tip, and where our chain leaves the node's may be at none of the others.
+    /// Whether the node serves the chain from something that the follower has and that is on the node's chain.
     fn can_be_followed(&self) -> bool {
         let Some(window) = &self.window else { return true };
-        let needed = if self.knows_window { window.tip() } else { window.root() };
-        self.is_served(needed.hash)
+        let chain = self.tree.chain(self.node.sink);
+        match self.follower.root() {
+            Some(root) => self.is_served(window.tip().hash) && chain.contains(&root.hash),
+            None => window.blocks().any(|block| self.is_served(block.hash) && chain.contains(&block.hash)),
+        }
+    }
+
+    /// Whether the node's chain lacks the block at which the follower's begins. If that is not final, the follower waits for
+    /// another node for ever.
+    fn lost_its_root(&self) -> bool {
+        let Some(root) = self.follower.root() else { return false };
+        !self.tree.chain(self.node.sink).contains(&root.hash)
     }
 
     fn follows_the_sink(&self) -> bool {
@@ -227,7 +252,13 @@ impl Scene {
         let is_page = page_verbosity.is_some();
         self.asked = page_verbosity.or(self.asked);
         let edits = self.edits_of_reply(is_page);
-        if let Answer::Page(page) = &mut answer {
+        self.edited |= !edits.is_empty();
+        let is_lie = |edit: &Edit| {
+            !matches!(edit.change, Change::RemoteError { .. } | Change::Silence | Change::HangUp | Change::Twice)
+        };
+        let restores = self.follower.tip().is_none() && self.window.is_some();
+        self.restores_lies |= restores && is_page && edits.iter().any(is_lie);
+        if let (Answer::Page(page), false) = (&mut answer, edits.is_empty()) {
             let mut strangers: Vec<Hash> = self.tree.hashes().collect();
             strangers.push(Hash::from_u64_word(0xdead));
             let made_up = &mut self.made_up;
@@ -274,6 +305,7 @@ impl Scene {
 
     fn input(&mut self, input: Input) {
         let before = (self.follower.tip(), self.follower.root());
+        let stops = matches!(input, Input::Shutdown);
         self.follower.handle(input, self.now);
         let mut told = Told::default();
         while let Some(output) = self.follower.poll_output() {
@@ -289,10 +321,18 @@ impl Scene {
                     self.inputs.push_back(Input::Connected { session });
                 }
                 Output::Event(event) => {
-                    told.rejected |= matches!(event, L1Event::NodeRejected { .. });
+                    if let L1Event::NodeRejected { reason, .. } = &event {
+                        told.rejected = true;
+                        // It forgets what it fetched of its window.
+                        self.restores_lies &= !matches!(reason, RejectReason::Malformed { .. });
+                    }
                     told.events.push(event);
                 }
-                Output::Finished => self.over = true,
+                Output::Finished => {
+                    self.over = true;
+                    let has_reason = stops || self.edited || !self.can_be_followed();
+                    assert!(has_reason, "the follower ends although an honest node serves its chain");
+                }
                 Output::Send { session, bytes, .. } => self.requests.push_back((session, bytes)),
                 Output::WakeAt(at) => self.wake_at = Some(at),
             }
@@ -305,6 +345,7 @@ impl Scene {
     /// The laws of what one input led to.
     fn check(&mut self, before: (Option<ChainRef>, Option<ChainRef>), told: &Told) {
         let after = (self.follower.tip(), self.follower.root());
+        self.honest &= !(self.restores_lies && after.0.is_some());
         let numbered = told.events.iter().filter(|event| event.sequence().is_some());
         if told.rejected {
             assert_eq!(numbered.count(), 0, "a refused reply has an effect: {:?}", told.events);
@@ -335,8 +376,8 @@ impl Scene {
         }
     }
 
-    /// Whether an added block is one of the node's; nothing else brings a lie. What is told as verified is what its hash
-    /// commits to, and everything is that comes from a page with whole headers.
+    /// Whether an added block is one of the node's; lies about older ones come with a window that is fetched back. What is
+    /// told as verified is what its hash commits to, and everything is that comes from a page with whole headers.
     fn is_true(&self, event: &L1Event) -> bool {
         let L1Event::BlockAdded(added) = event else { return true };
         let hash = added.block.hash;
@@ -351,4 +392,16 @@ impl Scene {
         assert!(added.verified || !is_whole, "{hash} comes with its whole header and is not verified");
         is_the_nodes && is_so
     }
+}
+
+/// A follower that goes on from what a consumer stored, and what that consumer knows.
+fn resumed(config: &Config, stored: &Window, with_window: bool) -> Result<(Follower, Window), Box<dyn Error>> {
+    let checkpoint = stored.checkpoint(config.network)?;
+    let blocks = with_window.then(|| stored.blocks().collect::<Vec<ChainRef>>());
+    let follower = Follower::resume(config.clone(), &checkpoint, blocks.as_deref())?;
+    let window = match blocks {
+        Some(blocks) => Window::restored(&checkpoint, blocks)?,
+        None => Window::of_checkpoint(&checkpoint),
+    };
+    Ok((follower, window))
 }
