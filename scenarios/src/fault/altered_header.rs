@@ -1,8 +1,6 @@
 //! A header says something else than its block's, in a page at Full verbosity or in an answer about one block: its hash is another
 //! then. No honest node sends one.
 
-use std::sync::Arc;
-
 use kaspa_hashes::Hash;
 use kaspa_rpc_core::RpcOptionalHeader;
 use serde::{Deserialize, Serialize};
@@ -50,10 +48,7 @@ impl FaultKind for AlteredHeader {
 
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
         page::changed(message, |page| {
-            let blocks = Arc::make_mut(&mut page.chain_block_accepted_transactions);
-            let last = blocks.len().saturating_sub(1);
-            let block = blocks.get_mut((self.block as usize).min(last));
-            block.is_some_and(|block| self.field.alter(&mut block.chain_block_header))
+            page.change_block(self.block as usize, |block| self.field.alter(&mut block.chain_block_header))
         })
     }
 }

@@ -1,8 +1,6 @@
 //! A page removes blocks and adds none: what a node sends when all that was added has too few confirmations. Whoever takes no
 //! added block for no change stays on a chain that is gone.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use sim::{
     random::Stream,
@@ -40,8 +38,8 @@ impl FaultKind for BareRollback {
 
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
         page::changed(message, |page| {
-            page.added_chain_block_hashes = Arc::default();
-            page.chain_block_accepted_transactions = Arc::default();
+            page.added.clear();
+            page.blocks.clear();
             true
         })
     }

@@ -1,10 +1,7 @@
 //! A page at Full verbosity is not a path from our tip, or has not what it names: each block of it is checked, so it must be refused
 //! whole. No honest node sends one.
 
-use std::sync::Arc;
-
 use kaspa_hashes::Hash;
-use kaspa_rpc_core::GetVirtualChainFromBlockV2Response;
 use serde::{Deserialize, Serialize};
 use sim::{
     random::Stream,
@@ -14,7 +11,10 @@ use sim::{
     },
 };
 
-use super::{Drawn, FaultKind, Moment, page};
+use super::{
+    Drawn, FaultKind, Moment,
+    page::{self, Page},
+};
 
 /// See the module documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,8 +46,7 @@ impl FaultKind for DisorderedPage {
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
         page::changed(message, |page| {
             // Another fault may have struck the same page before.
-            let blocks = page.added_chain_block_hashes.len().min(page.chain_block_accepted_transactions.len());
-            let has_enough = blocks >= self.how.least_blocks();
+            let has_enough = page.added.len().min(page.blocks.len()) >= self.how.least_blocks();
             if has_enough {
                 self.how.apply(page);
             }
@@ -93,31 +92,30 @@ impl Disorder {
         }
     }
 
-    fn apply(self, page: &mut GetVirtualChainFromBlockV2Response) {
-        let hashes = Arc::make_mut(&mut page.added_chain_block_hashes);
-        let blocks = Arc::make_mut(&mut page.chain_block_accepted_transactions);
+    fn apply(self, page: &mut Page<'_>) {
+        let Page { removed, added, blocks, received: _ } = page;
         match self {
             Self::FirstMissing => {
-                hashes.remove(0);
+                added.remove(0);
                 blocks.remove(0);
             }
             Self::MiddleMissing => {
-                hashes.remove(1);
+                added.remove(1);
                 blocks.remove(1);
             }
             Self::Swapped => {
-                hashes.swap(0, 1);
+                added.swap(0, 1);
                 blocks.swap(0, 1);
             }
             Self::Repeated => {
-                hashes.extend(hashes.last().copied());
+                added.extend(added.last().copied());
                 blocks.extend(blocks.last().cloned());
             }
             Self::ContentMissing => {
                 blocks.pop();
             }
             Self::ForeignRemoved => {
-                Arc::make_mut(&mut page.removed_chain_block_hashes).push(Hash::from_bytes([0xf0; 32]));
+                removed.push(Hash::from_bytes([0xf0; 32]));
             }
         }
     }

@@ -1,7 +1,6 @@
 //! A page lacks a field of a transaction, anywhere in it: an old node, a lower verbosity than was asked for, or a filter in between.
 
-use bridge::wire::Operation;
-use kaspa_rpc_core::{GetVirtualChainFromBlockV2Response, RpcOptionalTransaction};
+use kaspa_rpc_core::{RpcChainBlockAcceptedTransactions, RpcOptionalTransaction};
 use serde::{Deserialize, Serialize};
 use sim::{
     random::Stream,
@@ -11,7 +10,10 @@ use sim::{
     },
 };
 
-use super::{Drawn, FaultKind, Moment, page, response};
+use super::{
+    Drawn, FaultKind, Moment,
+    page::{self, Page},
+};
 
 /// See the module documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +44,7 @@ impl FaultKind for ElidedDetail {
     }
 
     fn fits(&self, message: &Message<'_>) -> bool {
-        // Only when something is accepted can something be left out.
-        page::read(message).is_some_and(|page| page.accepted_count() > 0)
-            && response::would_change(message, Operation::GetVirtualChainFromBlockV2, |page| self.leave_out(page))
+        Page::of(message).is_some_and(|mut page| self.leave_out(&mut page))
     }
 
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
@@ -75,12 +75,14 @@ pub enum TransactionField {
 
 impl ElidedDetail {
     /// Whether there was something to leave out.
-    fn leave_out(&self, page: &mut GetVirtualChainFromBlockV2Response) -> bool {
-        let blocks = std::sync::Arc::make_mut(&mut page.chain_block_accepted_transactions);
-        let mut with_transactions: Vec<_> =
-            blocks.iter_mut().filter(|block| !block.accepted_transactions.is_empty()).collect();
-        let last = with_transactions.len().saturating_sub(1);
-        let Some(block) = with_transactions.get_mut((self.block as usize).min(last)) else { return false };
+    fn leave_out(&self, page: &mut Page<'_>) -> bool {
+        let blocks = page.received.blocks().enumerate();
+        let accepting = blocks.filter_map(|(position, block)| (block.accepted.len() > 0).then_some(position));
+        let position = accepting.take(1 + self.block as usize).last();
+        position.is_some_and(|position| page.change_block(position, |block| self.leave_out_of(block)))
+    }
+
+    fn leave_out_of(&self, block: &mut RpcChainBlockAcceptedTransactions) -> bool {
         let last = block.accepted_transactions.len().saturating_sub(1);
         let transaction = block.accepted_transactions.get_mut((self.transaction as usize).min(last));
         transaction.is_some_and(|transaction| self.field.leave_out(transaction))

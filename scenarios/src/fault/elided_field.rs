@@ -1,7 +1,5 @@
 //! A chain page lacks a header field that a node always fills.
 
-use std::sync::Arc;
-
 use bridge::wire::Header;
 use kaspa_rpc_core::RpcOptionalHeader;
 use serde::{Deserialize, Serialize};
@@ -51,10 +49,7 @@ impl FaultKind for ElidedField {
 
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
         page::changed(message, |page| {
-            let blocks = Arc::make_mut(&mut page.chain_block_accepted_transactions);
-            let last = blocks.len().saturating_sub(1);
-            let block = blocks.get_mut((self.block as usize).min(last));
-            block.is_some_and(|block| leave_out(&mut block.chain_block_header, self.field))
+            page.change_block(self.block as usize, |block| leave_out(&mut block.chain_block_header, self.field))
         })
     }
 }

@@ -32,15 +32,6 @@ pub(super) fn changed<T: Serializer + Deserializer + Send + Sync + 'static>(
     MessageFate::Replace(vec![Parcel { after: Duration::ZERO, bytes: encode::reply(id, operation, &response) }])
 }
 
-/// Whether [`changed`] with this change would do something. Costs no new bytes: who waits for a message asks this of each.
-pub(super) fn would_change<T: Serializer + Deserializer + Send + Sync + 'static>(
-    message: &Message<'_>,
-    operation: Operation,
-    change: impl FnOnce(&mut T) -> bool,
-) -> bool {
-    read::<T>(message, operation).is_some_and(|(_, mut response)| change(&mut response))
-}
-
 /// The response, with the id of the request that it answers; `None` if the message is no response to `operation`.
 pub(super) fn read<T: Serializer + Deserializer + Send + Sync + 'static>(
     message: &Message<'_>,

@@ -1,7 +1,7 @@
 //! Pages end early, for a while: a node sends so many merged blocks and no more, whatever is above (`kaspa-rpc-service`,
 //! `get_virtual_chain_from_block_v2_call`). Whoever takes the end of a page for the sink stays behind.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sim::{
@@ -56,8 +56,8 @@ impl FaultKind for TruncatedPage {
             return MessageFate::Pass;
         }
         page::changed(message, |page| {
-            Arc::make_mut(&mut page.added_chain_block_hashes).truncate(self.most());
-            Arc::make_mut(&mut page.chain_block_accepted_transactions).truncate(self.most());
+            page.added.truncate(self.most());
+            page.blocks.truncate(self.most());
             true
         })
     }
