@@ -4,7 +4,7 @@
 //! context does not allow rejects the transaction, also if the program goes on as if nothing had happened: the first
 //! rejection is kept.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -45,8 +45,20 @@ pub(crate) struct Work {
     pub(crate) overlay: Overlay,
     /// Where the overlay has the accounts of [`Transaction::accounts`], in the same order.
     pub(crate) declared: Vec<SlotNumber>,
+    /// The declared accounts that calls of the transaction asked for, at most once each: who loads an account mostly stores it
+    /// too, and to hash its name again costs more than to look through these.
+    named: RefCell<Vec<Named>>,
     calls: usize,
     first_rejection: OnceCell<Rejection>,
+}
+
+/// A declared account by its name.
+#[derive(Debug)]
+struct Named {
+    program: ProgramId,
+    name: Vec<u8>,
+    /// Where it is in [`Transaction::accounts`].
+    place: usize,
 }
 
 impl CallContext<'_> {
@@ -70,7 +82,7 @@ impl CallContext<'_> {
     /// # Errors
     /// An account that the transaction does not declare.
     pub fn account(&self, program: ProgramId, name: &[u8]) -> Result<Option<&Account>, CallError> {
-        let number = self.find(&AccountId::of(program, name), Mode::Read)?;
+        let number = self.find(program, name, Mode::Read)?;
         Ok(self.work.overlay.account(number))
     }
 
@@ -99,7 +111,7 @@ impl CallContext<'_> {
     /// # Errors
     /// An account not declared for writing, or more than [`MOST_ACCOUNT_BYTES`].
     pub fn store<T: BorshSerialize>(&mut self, name: &[u8], value: &T) -> Result<(), CallError> {
-        let number = self.find(&AccountId::of(self.program, name), Mode::Write)?;
+        let number = self.find(self.program, name, Mode::Write)?;
         let data = encoding::to_vec(value).map_err(|error| self.reject(self.refusal(error.to_string())))?;
         if data.len() > MOST_ACCOUNT_BYTES {
             return Err(self.too_many("bytes in an account", data.len(), MOST_ACCOUNT_BYTES));
@@ -113,7 +125,7 @@ impl CallContext<'_> {
     /// # Errors
     /// An account not declared for writing.
     pub fn remove(&mut self, name: &[u8]) -> Result<(), CallError> {
-        let number = self.find(&AccountId::of(self.program, name), Mode::Write)?;
+        let number = self.find(self.program, name, Mode::Write)?;
         if self.work.overlay.account(number).is_some() {
             self.work.overlay.write(number, self.program, None);
         }
@@ -163,14 +175,29 @@ impl CallContext<'_> {
         }
     }
 
-    fn find(&self, id: &AccountId, mode: Mode) -> Result<SlotNumber, CallError> {
+    fn find(&self, program: ProgramId, name: &[u8], mode: Mode) -> Result<SlotNumber, CallError> {
         let declared = &self.scene.transaction.accounts;
-        let place = declared.binary_search_by(|access| access.account.cmp(id)).ok();
+        let place = self.place(program, name);
         let allowed = place.filter(|place| mode == Mode::Read || declared[*place].mode == Mode::Write);
         match allowed.and_then(|place| self.work.declared.get(place)) {
             Some(number) => Ok(*number),
-            None => Err(self.reject(Rejection::Undeclared { program: self.program, account: *id, mode })),
+            None => {
+                let account = AccountId::of(program, name);
+                Err(self.reject(Rejection::Undeclared { program: self.program, account, mode }))
+            }
         }
+    }
+
+    /// Where the account is in [`Transaction::accounts`], if it is declared.
+    fn place(&self, program: ProgramId, name: &[u8]) -> Option<usize> {
+        let mut named = self.work.named.borrow_mut();
+        if let Some(known) = named.iter().find(|known| known.program == program && known.name == name) {
+            return Some(known.place);
+        }
+        let id = AccountId::of(program, name);
+        let place = self.scene.transaction.accounts.binary_search_by(|access| access.account.cmp(&id)).ok()?;
+        named.push(Named { program, name: name.to_vec(), place });
+        Some(place)
     }
 
     fn too_many(&self, what: &str, count: usize, most: usize) -> CallError {
@@ -193,13 +220,20 @@ impl CallContext<'_> {
 impl Work {
     /// Nothing happened yet.
     pub(crate) fn new(overlay: Overlay) -> Self {
-        Self { overlay, declared: Vec::new(), calls: 0, first_rejection: OnceCell::new() }
+        Self {
+            overlay,
+            declared: Vec::new(),
+            named: RefCell::default(),
+            calls: 0,
+            first_rejection: OnceCell::new(),
+        }
     }
 
     /// Does the calls of a transaction in order, up to the first that is rejected. [`declared`](Self::declared) must be that
     /// of the transaction.
     pub(crate) fn run(&mut self, scene: &Scene<'_>) -> Result<(), Rejection> {
         self.calls = 0;
+        self.named.get_mut().clear();
         self.first_rejection.take();
         for Call { program, input } in &scene.transaction.calls {
             let context = CallContext { scene, work: self, program: *program, caller: None, depth: 1 };

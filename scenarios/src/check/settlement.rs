@@ -17,7 +17,6 @@ use std::collections::BTreeSet;
 
 use bridge::{ChainRef, L1Event};
 use kaspa_hashes::Hash;
-use rustc_hash::FxHashMap;
 use sim::{acceptance::TransactionIndex, block_store::BlockStore, dag::BlockId, random::Streams};
 use state::{
     Account, AccountId, Machine, View,
@@ -48,8 +47,6 @@ pub struct Settlement {
     moved: BTreeSet<TransactionIndex>,
     /// The blocks to which stored events led, since the last batch that was told to be stored.
     way: Vec<Hash>,
-    /// Of the accounts that were compared: the same ones are written again and again, and an id is a hash.
-    ids: FxHashMap<Place, AccountId>,
 }
 
 impl Checker for Settlement {
@@ -126,7 +123,6 @@ impl Settlement {
             anchor: BlockId::GENESIS,
             moved: BTreeSet::new(),
             way: Vec::new(),
-            ids: FxHashMap::default(),
         }
     }
 
@@ -224,8 +220,8 @@ impl Settlement {
         let Some(books) = &mut self.books else { return Ok(()) };
         let view = machine.view().map_err(|error| error.to_string())?;
         for place in books.take_touched() {
-            let id = self.ids.entry(place).or_insert_with(|| AccountId::from_bytes(place.id()));
-            let found = view.account(id).map_err(|error| error.to_string())?;
+            let id = AccountId::from_bytes(books.id(&place));
+            let found = view.account(&id).map_err(|error| error.to_string())?;
             compare_data(&place, books.get(&place), found.as_ref())?;
         }
         let root = machine.window().map_or(0, |window| window.root().index);

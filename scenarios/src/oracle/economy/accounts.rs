@@ -15,6 +15,8 @@ pub(super) struct Accounts {
     /// What was there before each write, oldest first.
     log: Vec<Before>,
     sums: Sums,
+    /// Of each place that was asked for: an id is a hash, and most are asked for many times.
+    ids: FxHashMap<Place, [u8; 32]>,
 }
 
 /// What was in an account before it was written.
@@ -43,6 +45,11 @@ impl Accounts {
     /// What is there.
     pub(super) fn get(&self, place: &Place) -> Option<&Value> {
         self.values.get(place)
+    }
+
+    /// [`Place::id`].
+    pub(super) fn id(&mut self, place: &Place) -> [u8; 32] {
+        *self.ids.entry(*place).or_insert_with(|| place.id())
     }
 
     /// Everything, ordered by place.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use sim::{acceptance::TransactionIndex, block_store::BlockStore, dag::BlockId};
 use thiserror::Error;
 
@@ -27,7 +27,7 @@ pub struct Books {
     closed: usize,
     /// For each transaction of a page, the index of the page.
     of_transaction: FxHashMap<TransactionIndex, usize>,
-    touched: BTreeSet<Place>,
+    touched: FxHashSet<Place>,
 }
 
 /// What a chain block did to the economy.
@@ -101,7 +101,7 @@ impl Books {
             pages: vec![page],
             closed: 0,
             of_transaction: FxHashMap::default(),
-            touched: BTreeSet::new(),
+            touched: FxHashSet::default(),
         }
     }
 
@@ -158,6 +158,11 @@ impl Books {
         self.accounts.get(place)
     }
 
+    /// Where a state machine keeps the account.
+    pub fn id(&mut self, place: &Place) -> [u8; 32] {
+        self.accounts.id(place)
+    }
+
     /// All accounts, ordered by place.
     pub fn accounts(&self) -> impl Iterator<Item = (&Place, &Value)> {
         self.accounts.sorted().into_iter()
@@ -171,7 +176,7 @@ impl Books {
     /// The accounts written since the last call, on whatever branch, and those that transactions would have written which
     /// did not happen.
     pub fn take_touched(&mut self) -> BTreeSet<Place> {
-        std::mem::take(&mut self.touched)
+        self.touched.drain().collect()
     }
 
     /// Looks whether each single escrow has what it is for, and nothing is in escrow for nothing.

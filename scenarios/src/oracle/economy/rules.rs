@@ -198,33 +198,33 @@ impl Turn<'_> {
         require(self.order.is_signed_by(&key)).map(|()| key)
     }
 
-    fn balance(&self, holder: Holder) -> Result<u64, Refused> {
+    fn balance(&mut self, holder: Holder) -> Result<u64, Refused> {
         match self.get(Place::Balance(holder))? {
             Some(Value::Amount(amount)) => Ok(amount),
             _ => Ok(0),
         }
     }
 
-    fn station(&self, name: Name) -> Result<Station, Refused> {
+    fn station(&mut self, name: Name) -> Result<Station, Refused> {
         match self.get(Place::Station(name))? {
             Some(Value::Station(station)) => Ok(station),
             _ => Err(Refused),
         }
     }
 
-    fn job(&self, name: Name) -> Result<Job, Refused> {
+    fn job(&mut self, name: Name) -> Result<Job, Refused> {
         match self.get(Place::Job(name))? {
             Some(Value::Job(job)) => Ok(job),
             _ => Err(Refused),
         }
     }
 
-    fn absent(&self, place: Place) -> Result<(), Refused> {
+    fn absent(&mut self, place: Place) -> Result<(), Refused> {
         require(self.get(place)?.is_none())
     }
 
-    fn get(&self, place: Place) -> Result<Option<Value>, Refused> {
-        require(self.order.may_read(&place.id()))?;
+    fn get(&mut self, place: Place) -> Result<Option<Value>, Refused> {
+        require(self.order.may_read(&self.accounts.id(&place)))?;
         Ok(self.accounts.get(&place).cloned())
     }
 
@@ -233,7 +233,7 @@ impl Turn<'_> {
     }
 
     fn write(&mut self, place: Place, value: Option<Value>) -> Result<(), Refused> {
-        require(self.order.may_write(&place.id()))?;
+        require(self.order.may_write(&self.accounts.id(&place)))?;
         self.accounts.put(place, value);
         Ok(())
     }
