@@ -38,7 +38,7 @@ const PUBLIC_KEY_ADDRESS: u8 = 0;
 
 /// Room that a header and an accepted transaction usually need at Full verbosity, so that the buffer need not grow.
 const HEADER_BYTES: usize = 1_024;
-const TRANSACTION_BYTES: usize = 768;
+const TRANSACTION_BYTES: usize = 1_152;
 
 /// The encoded entry of a chain block.
 pub(super) fn entry(store: &BlockStore, block: BlockId, verbosity: Verbosity) -> Cow<'_, [u8]> {
