@@ -17,6 +17,7 @@
 //! Methods that take a [`BlockId`] or [`TransactionIndex`] panic for one that this store did not give out or has
 //! forgotten.
 
+mod entries;
 mod forget;
 pub(crate) mod minimum;
 mod mining;
@@ -27,7 +28,8 @@ pub(crate) mod shelves;
 mod tests;
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kaspa_consensus_core::config::genesis::SIMNET_GENESIS;
@@ -43,6 +45,7 @@ use crate::dag::{BlockId, Dag, DagError, Ghostdag, GhostdagParams, Limits};
 use crate::params::ParameterSet;
 use crate::random::Streams;
 
+use entries::Entries;
 use minimum::SuffixMinimum;
 use pruning_points::PruningPoints;
 use record::Record;
@@ -79,6 +82,7 @@ pub struct BlockStore {
     genesis: Header,
     dag: Dag,
     blocks: Shelves<Record>,
+    entries: RefCell<Entries>,
     /// Transactions of blocks without their coinbases, one block after the other.
     own: Shelves<TransactionIndex>,
     /// What blocks accept without the coinbase, one block after the other.
@@ -122,6 +126,7 @@ impl BlockStore {
         Ok(Self {
             dag: Dag::new(params, genesis.hash, genesis.bits)?,
             blocks,
+            entries: RefCell::default(),
             own: Shelves::default(),
             accepted: Shelves::default(),
             children: Shelves::default(),
@@ -320,10 +325,14 @@ impl BlockStore {
         index
     }
 
-    /// Where the block's entry in a page of the virtual chain at Full verbosity is kept, encoded when it is first asked
-    /// for. Boxed twice, because most blocks have none.
-    pub(crate) fn full_item(&self, block: BlockId) -> &OnceCell<Box<Box<[u8]>>> {
-        &self.blocks.get(block.0).full_item
+    /// The block's entry in a page of the virtual chain at Full verbosity; `write` makes it if it is not kept.
+    pub(crate) fn full_entry(&self, block: BlockId, write: impl FnOnce() -> Vec<u8>) -> Arc<[u8]> {
+        if let Some(entry) = self.entries.borrow().get(block) {
+            return entry;
+        }
+        let entry = Arc::from(write());
+        self.entries.borrow_mut().keep(block, Arc::clone(&entry));
+        entry
     }
 }
 

@@ -220,13 +220,7 @@ impl CallContext<'_> {
 impl Work {
     /// Nothing happened yet.
     pub(crate) fn new(overlay: Overlay) -> Self {
-        Self {
-            overlay,
-            declared: Vec::new(),
-            named: RefCell::default(),
-            calls: 0,
-            first_rejection: OnceCell::new(),
-        }
+        Self { overlay, declared: Vec::new(), named: RefCell::default(), calls: 0, first_rejection: OnceCell::new() }
     }
 
     /// Does the calls of a transaction in order, up to the first that is rejected. [`declared`](Self::declared) must be that

@@ -43,6 +43,7 @@ impl BlockStore {
             return;
         }
         for block in (self.blocks.lowest()..id.0).map(BlockId) {
+            self.entries.get_mut().forget(block);
             let accepted = self.accepted_range(block);
             if !accepted.is_empty() && self.dag.is_chain_ancestor(block, root) {
                 let daa_score = self.dag.daa_score(block);
@@ -70,8 +71,6 @@ impl BlockStore {
 
     /// Heap memory in bytes, the DAG and spare capacity included. Costs a step for each block and transaction.
     pub fn heap_bytes(&self) -> usize {
-        let entries = self.blocks.iter().filter_map(|record| record.full_item.get());
-        let entries: usize = entries.map(|entry| size_of::<Box<[u8]>>() + entry.len()).sum();
         let transactions = self.transactions.iter().map(|stored| {
             let transaction = &stored.transaction;
             let scripts: usize = transaction.inputs.iter().map(|input| input.signature_script.capacity()).sum();
@@ -89,6 +88,6 @@ impl BlockStore {
             + self.lowest_transactions.heap_bytes()
             + self.lowest_samples.heap_bytes();
         let parts = self.dag.heap_bytes() + self.acceptance.heap_bytes() + self.coinbases.heap_bytes();
-        parts + shelves + entries + transactions.sum::<usize>()
+        parts + shelves + self.entries.borrow().heap_bytes() + transactions.sum::<usize>()
     }
 }

@@ -1,6 +1,5 @@
 //! What the store keeps of a block besides the DAG: what cannot be computed again cheaply.
 
-use std::cell::OnceCell;
 use std::time::Duration;
 
 use kaspa_hashes::Hash;
@@ -16,7 +15,6 @@ pub(super) struct Record {
     /// As `kaspa_consensus_core::hashing::tx::hash` makes it.
     pub(super) coinbase_hash: Hash,
     mined_at_ns: u64,
-    pub(super) full_item: OnceCell<Box<Box<[u8]>>>,
     pub(super) points: Points,
     miner: u32,
     pub(super) own_start: u32,
@@ -31,7 +29,6 @@ impl Record {
             coinbase_id,
             coinbase_hash,
             mined_at_ns: 0,
-            full_item: OnceCell::new(),
             points: Points::GENESIS,
             miner: NOBODY,
             own_start: 0,

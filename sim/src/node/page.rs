@@ -2,14 +2,14 @@
 //!
 //! An entry is a function of the block's past and the verbosity. It is written straight into one buffer, byte for byte
 //! what `kaspa-rpc-core` makes of an `RpcChainBlockAcceptedTransactions`, at a small part of the cost; tests compare the
-//! two. At Full verbosity it is written once and shared between nodes and replies.
+//! two. At Full verbosity it is kept for a while and shared between nodes and replies.
 //!
 //! Which fields are there at which verbosity: `kaspa-rpc-core`, `convert::verbosity`. The node resolves the spent outputs
 //! of every transaction at every verbosity, and on that path always fills subnetwork id, gas, payload and storage mass
 //! (rusty-kaspa, `rpc/service/src/converter/consensus.rs`, `convert_signable_transaction_with_verbosity`). Layout:
 //! `kaspa-rpc-core`, `model::optional` and `model::tx`.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use bridge::wire::Verbosity;
 use kaspa_consensus_core::header::Header;
@@ -41,16 +41,12 @@ const HEADER_BYTES: usize = 1_024;
 const TRANSACTION_BYTES: usize = 1_152;
 
 /// The encoded entry of a chain block.
-pub(super) fn entry(store: &BlockStore, block: BlockId, verbosity: Verbosity) -> Cow<'_, [u8]> {
+pub(super) fn entry(store: &BlockStore, block: BlockId, verbosity: Verbosity) -> Arc<[u8]> {
     let write = || {
         let capacity = HEADER_BYTES + TRANSACTION_BYTES * store.accepted_by(block).len();
         EntryWriter { store, accepting: block, verbosity, out: PageWriter::with_capacity(capacity) }.write()
     };
-    if verbosity == Verbosity::Full {
-        Cow::Borrowed(store.full_item(block).get_or_init(|| Box::new(write().into_boxed_slice())))
-    } else {
-        Cow::Owned(write())
-    }
+    if verbosity == Verbosity::Full { store.full_entry(block, write) } else { write().into() }
 }
 
 /// Compute mass in grams.

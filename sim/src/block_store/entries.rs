@@ -1,0 +1,117 @@
+//! Entries of pages of the virtual chain that were encoded lately, shared between nodes and replies.
+//!
+//! An entry is a function of its block and that block's past: one that is not here is made again. So those that nobody asked
+//! for since many others came are given up; a bridge that follows asks for what is new.
+//!
+//! Invariants: `order` has the blocks of `by_block`, and behind the first of them perhaps some that were forgotten; `bytes` is
+//! the size of all entries.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use rustc_hash::FxHashMap;
+
+use crate::dag::BlockId;
+
+/// Size of all entries, unless one alone is larger. With ten transactions in each block this is a minute and a half of the
+/// chain.
+const MOST_BYTES: usize = 16 << 20;
+
+#[derive(Default)]
+pub(super) struct Entries {
+    by_block: FxHashMap<BlockId, Arc<[u8]>>,
+    /// In order of their making, oldest first.
+    order: VecDeque<BlockId>,
+    bytes: usize,
+}
+
+impl Entries {
+    pub(super) fn get(&self, block: BlockId) -> Option<Arc<[u8]>> {
+        self.by_block.get(&block).cloned()
+    }
+
+    /// Keeps the entry of a block that has none here, and gives up the oldest ones if it must.
+    pub(super) fn keep(&mut self, block: BlockId, entry: Arc<[u8]>) {
+        self.bytes += entry.len();
+        self.by_block.insert(block, entry);
+        while self.bytes > MOST_BYTES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.give_up(oldest);
+        }
+        self.order.push_back(block);
+    }
+
+    /// Gives up the entry of a block that nobody will ask for again.
+    pub(super) fn forget(&mut self, block: BlockId) {
+        self.give_up(block);
+        while self.order.front().is_some_and(|oldest| !self.by_block.contains_key(oldest)) {
+            self.order.pop_front();
+        }
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let each = size_of::<(BlockId, Arc<[u8]>)>();
+        self.bytes + self.by_block.capacity() * each + self.order.capacity() * size_of::<BlockId>()
+    }
+
+    fn give_up(&mut self, block: BlockId) {
+        if let Some(entry) = self.by_block.remove(&block) {
+            self.bytes -= entry.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(bytes: usize) -> Arc<[u8]> {
+        vec![7; bytes].into()
+    }
+
+    fn kept(entries: &Entries, blocks: u32) -> Vec<u32> {
+        let kept: Vec<_> = (0..blocks).filter(|block| entries.get(BlockId(*block)).is_some()).collect();
+        let bytes: usize = kept.iter().filter_map(|block| entries.get(BlockId(*block))).map(|entry| entry.len()).sum();
+        assert_eq!((entries.bytes, entries.by_block.len()), (bytes, kept.len()));
+        kept
+    }
+
+    #[test]
+    fn given_more_entries_than_are_kept_when_another_comes_then_the_oldest_are_given_up() {
+        let mut entries = Entries::default();
+        for block in 0..5 {
+            entries.keep(BlockId(block), entry(MOST_BYTES / 4));
+        }
+        assert_eq!(kept(&entries, 5), [1, 2, 3, 4]);
+        entries.keep(BlockId(0), entry(MOST_BYTES / 2));
+        assert_eq!(kept(&entries, 5), [0, 3, 4]);
+    }
+
+    #[test]
+    fn given_an_entry_larger_than_all_may_be_when_kept_then_it_is_there_alone_until_the_next_comes() {
+        let mut entries = Entries::default();
+        entries.keep(BlockId(0), entry(10));
+        entries.keep(BlockId(1), entry(MOST_BYTES + 1));
+        assert_eq!(kept(&entries, 3), [1]);
+        entries.keep(BlockId(2), entry(10));
+        assert_eq!(kept(&entries, 3), [2]);
+    }
+
+    #[test]
+    fn given_entries_in_any_order_when_blocks_are_forgotten_then_only_theirs_are_given_up() {
+        let mut entries = Entries::default();
+        for block in [3, 0, 4, 1, 2] {
+            entries.keep(BlockId(block), entry(10));
+        }
+        for block in 0..3 {
+            entries.forget(BlockId(block));
+        }
+        assert_eq!(kept(&entries, 5), [3, 4]);
+        entries.keep(BlockId(5), entry(MOST_BYTES - 15));
+        assert_eq!(kept(&entries, 6), [4, 5], "the oldest goes first");
+        for block in 3..6 {
+            entries.forget(BlockId(block));
+        }
+        assert_eq!((entries.bytes, entries.order.len()), (0, 0), "nothing is left of what was forgotten");
+    }
+}
