@@ -182,10 +182,10 @@ impl<'t> Writer<'t> {
             self.receipts.retain_in(..=last, |_, _| false).map_err(StoreError::of)?;
             dropped.sort_unstable_by_key(|(_, transaction)| *transaction);
             for (place, transaction) in &dropped {
-                let is_there =
-                    self.places.get(transaction).map_err(StoreError::of)?.map(|at| at.value()) == Some(*place);
-                if is_there {
-                    self.places.remove(transaction).map_err(StoreError::of)?;
+                let removed = self.places.remove(transaction).map_err(StoreError::of)?.map(|at| at.value());
+                // A later block accepted it again.
+                if let Some(other) = removed.filter(|removed| removed != place) {
+                    self.places.insert(transaction, other).map_err(StoreError::of)?;
                 }
             }
             if count < RECEIPTS_AT_ONCE {
