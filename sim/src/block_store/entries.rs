@@ -12,9 +12,9 @@ use rustc_hash::FxHashMap;
 
 use crate::dag::BlockId;
 
-/// Size of all entries, unless one alone is larger. With ten transactions in each block this is a minute and a half of the
-/// chain.
-const MOST_BYTES: usize = 16 << 20;
+/// Size of all entries, unless one alone is larger. With ten transactions in each block this is half a minute of the chain;
+/// more would only leave the caches of the processor.
+const MOST_BYTES: usize = 4 << 20;
 
 #[derive(Default)]
 pub(super) struct Entries {
