@@ -326,11 +326,11 @@ impl BlockStore {
     }
 
     /// The block's entry in a page of the virtual chain at Full verbosity; `write` makes it if it is not kept.
-    pub(crate) fn full_entry(&self, block: BlockId, write: impl FnOnce() -> Vec<u8>) -> Arc<[u8]> {
+    pub(crate) fn full_entry(&self, block: BlockId, write: impl FnOnce() -> Vec<u8>) -> Arc<Vec<u8>> {
         if let Some(entry) = self.entries.borrow().get(block) {
             return entry;
         }
-        let entry = Arc::from(write());
+        let entry = Arc::new(write());
         self.entries.borrow_mut().keep(block, Arc::clone(&entry));
         entry
     }

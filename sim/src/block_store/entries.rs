@@ -4,7 +4,7 @@
 //! for since many others came are given up; a bridge that follows asks for what is new.
 //!
 //! Invariants: `order` has the blocks of `by_block`, and behind the first of them perhaps some that were forgotten; `bytes` is
-//! the size of all entries.
+//! what all entries take.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -18,20 +18,20 @@ const MOST_BYTES: usize = 4 << 20;
 
 #[derive(Default)]
 pub(super) struct Entries {
-    by_block: FxHashMap<BlockId, Arc<[u8]>>,
+    by_block: FxHashMap<BlockId, Arc<Vec<u8>>>,
     /// In order of their making, oldest first.
     order: VecDeque<BlockId>,
     bytes: usize,
 }
 
 impl Entries {
-    pub(super) fn get(&self, block: BlockId) -> Option<Arc<[u8]>> {
+    pub(super) fn get(&self, block: BlockId) -> Option<Arc<Vec<u8>>> {
         self.by_block.get(&block).cloned()
     }
 
     /// Keeps the entry of a block that has none here, and gives up the oldest ones if it must.
-    pub(super) fn keep(&mut self, block: BlockId, entry: Arc<[u8]>) {
-        self.bytes += entry.len();
+    pub(super) fn keep(&mut self, block: BlockId, entry: Arc<Vec<u8>>) {
+        self.bytes += entry.capacity();
         self.by_block.insert(block, entry);
         while self.bytes > MOST_BYTES
             && let Some(oldest) = self.order.pop_front()
@@ -50,13 +50,13 @@ impl Entries {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        let each = size_of::<(BlockId, Arc<[u8]>)>();
+        let each = size_of::<(BlockId, Arc<Vec<u8>>)>();
         self.bytes + self.by_block.capacity() * each + self.order.capacity() * size_of::<BlockId>()
     }
 
     fn give_up(&mut self, block: BlockId) {
         if let Some(entry) = self.by_block.remove(&block) {
-            self.bytes -= entry.len();
+            self.bytes -= entry.capacity();
         }
     }
 }
@@ -65,13 +65,14 @@ impl Entries {
 mod tests {
     use super::*;
 
-    fn entry(bytes: usize) -> Arc<[u8]> {
-        vec![7; bytes].into()
+    fn entry(bytes: usize) -> Arc<Vec<u8>> {
+        Arc::new(vec![7; bytes])
     }
 
     fn kept(entries: &Entries, blocks: u32) -> Vec<u32> {
         let kept: Vec<_> = (0..blocks).filter(|block| entries.get(BlockId(*block)).is_some()).collect();
-        let bytes: usize = kept.iter().filter_map(|block| entries.get(BlockId(*block))).map(|entry| entry.len()).sum();
+        let bytes: usize =
+            kept.iter().filter_map(|block| entries.get(BlockId(*block))).map(|entry| entry.capacity()).sum();
         assert_eq!((entries.bytes, entries.by_block.len()), (bytes, kept.len()));
         kept
     }

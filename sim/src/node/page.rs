@@ -41,7 +41,7 @@ const HEADER_BYTES: usize = 1_024;
 const TRANSACTION_BYTES: usize = 1_152;
 
 /// The encoded entry of a chain block.
-pub(super) fn entry(store: &BlockStore, block: BlockId, verbosity: Verbosity) -> Arc<[u8]> {
+pub(super) fn entry(store: &BlockStore, block: BlockId, verbosity: Verbosity) -> Arc<Vec<u8>> {
     let write = || {
         let capacity = HEADER_BYTES + TRANSACTION_BYTES * store.accepted_by(block).len();
         EntryWriter { store, accepting: block, verbosity, out: PageWriter::with_capacity(capacity) }.write()

@@ -63,7 +63,12 @@ pub(super) fn page_v1(store: &BlockStore, path: Path<'_>, with_ids: bool) -> Get
 pub(super) fn page_v2(store: &BlockStore, id: u64, path: Path<'_>, verbosity: Verbosity) -> Vec<u8> {
     let added = within_merged_blocks(store, path.added);
     let entries: Vec<_> = added.iter().map(|&block| page::entry(store, block, verbosity)).collect();
-    encode::chain_page(id, &hashes(store, &path.removed), &hashes(store, added), entries.iter().map(AsRef::as_ref))
+    encode::chain_page(
+        id,
+        &hashes(store, &path.removed),
+        &hashes(store, added),
+        entries.iter().map(|entry| entry.as_slice()),
+    )
 }
 
 fn limit(store: &BlockStore) -> usize {
