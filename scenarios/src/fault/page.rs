@@ -136,3 +136,87 @@ fn take_number(left: &mut &[u8]) -> Option<usize> {
     *left = rest;
     usize::try_from(u32::from_le_bytes(*number)).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kaspa_rpc_core::GetVirtualChainFromBlockV2Response;
+
+    use super::*;
+    use crate::fault::response;
+
+    const CAPTURES: [&str; 2] = [
+        include_str!("../../../tests/vectors/wrpc/kaspad-2.1.0-simnet.jsonl"),
+        include_str!("../../../tests/vectors/wrpc/kaspad-2.1.0-simnet-calls.jsonl"),
+    ];
+
+    /// The pages that a real node sent.
+    fn captured() -> Vec<(u64, Vec<u8>)> {
+        let lines = CAPTURES.into_iter().flat_map(str::lines);
+        let frames = lines.filter_map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("a capture is JSON");
+            (line["dir"] == "s2c").then(|| hex::decode(line["hex"].as_str().expect("a frame")).expect("hexadecimal"))
+        });
+        let pages = frames.filter_map(|frame| {
+            let Ok(ServerFrame::Reply(reply)) = ServerFrame::parse(&frame) else { return None };
+            let id = reply.id;
+            let is_page = reply.operation == Some(Operation::GetVirtualChainFromBlockV2.code());
+            is_page.then_some((id, frame))
+        });
+        pages.collect()
+    }
+
+    fn message(id: u64, bytes: &[u8]) -> Message<'_> {
+        let kind = MessageKind::Reply { id, operation: Some(Operation::GetVirtualChainFromBlockV2) };
+        Message { client: 0, node: 0, session: 1, kind, number: 1, now: Duration::ZERO, chain_blocks: 0, bytes }
+    }
+
+    fn bytes(fate: MessageFate) -> Option<Vec<u8>> {
+        match fate {
+            MessageFate::Replace(parcels) => Some(parcels.into_iter().flat_map(|parcel| parcel.bytes).collect()),
+            MessageFate::Pass | MessageFate::CloseSession => None,
+        }
+    }
+
+    #[test]
+    fn given_pages_of_a_real_node_when_taken_apart_and_put_together_then_they_are_the_same() {
+        let mut blocks = 0;
+        for (id, frame) in captured() {
+            let message = message(id, &frame);
+            let Some(page) = Page::of(&message) else { continue };
+            assert_eq!(page.received.blocks().len(), page.blocks.len());
+            blocks += page.blocks.len();
+            assert_eq!(bytes(changed(&message, |_| true)).as_ref(), Some(&frame));
+            assert_eq!(bytes(changed(&message, |_| false)), None);
+        }
+        assert!(blocks > 100, "{blocks} blocks");
+    }
+
+    #[test]
+    fn given_pages_of_a_real_node_when_a_block_is_changed_then_as_if_the_page_had_been_decoded_and_encoded() {
+        let mut changes = 0;
+        for (id, frame) in captured() {
+            for position in [0, 1, 7, usize::MAX] {
+                let message = message(id, &frame);
+                let found = changed(&message, |page| {
+                    page.change_block(position, |block| block.chain_block_header.nonce.take().is_some())
+                });
+                let due = response::changed(
+                    &message,
+                    Operation::GetVirtualChainFromBlockV2,
+                    |page: &mut GetVirtualChainFromBlockV2Response| {
+                        let blocks = Arc::make_mut(&mut page.chain_block_accepted_transactions);
+                        let last = blocks.len().saturating_sub(1);
+                        let block = blocks.get_mut(position.min(last));
+                        block.is_some_and(|block| block.chain_block_header.nonce.take().is_some())
+                    },
+                );
+                let (found, due) = (bytes(found), bytes(due));
+                changes += usize::from(found.is_some());
+                assert_eq!(found, due);
+            }
+        }
+        assert!(changes > 20, "{changes} changes");
+    }
+}
