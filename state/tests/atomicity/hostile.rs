@@ -11,13 +11,13 @@ use state::{
         ledger::{self, LEDGER},
     },
     receipt::{Mode, Outcome, Rejection},
-    transaction::{Access, MOST_CALL_DEPTH, MOST_NESTED_CALLS, Step},
+    transaction::{Access, MOST_CALL_DEPTH, MOST_NESTED_CALLS, Step, Transaction},
 };
 
 use crate::{
     actors::{Act, OTHER_PUPPET, PUPPET, Puppet, input, step},
     rejection,
-    world::{ALICE, BOB, World, key, name},
+    world::{ALICE, BOB, World, key, name, payload},
 };
 
 fn world() -> World {
@@ -83,6 +83,34 @@ fn given_accounts_of_another_program_declared_for_writing_when_a_program_writes_
     assert_eq!(world.run(&[ALICE], [step(&[store], [own(1), foreign])]), Outcome::Applied);
     assert_eq!(world.accounts[&own(1).account].program, PUPPET);
     assert!(!world.accounts.contains_key(&foreign.account));
+}
+
+#[test]
+fn given_a_name_that_was_asked_for_before_when_asked_for_again_then_program_mode_and_transaction_still_decide() {
+    let mut world = world();
+    let foreign = AccountId::of(OTHER_PUPPET, &[1]);
+    let look = |program| Act::Look { program, name: vec![1] };
+    let store = || Act::Store { name: 1, bytes: 3 };
+    let acts = [look(OTHER_PUPPET), look(PUPPET), store(), look(OTHER_PUPPET)];
+    let accesses = [own(1), own(2), Access::write(foreign)];
+    assert_eq!(world.run(&[ALICE], [step(&acts, accesses)]), Outcome::Applied);
+    assert_eq!(world.accounts[&own(1).account].program, PUPPET);
+    assert!(!world.accounts.contains_key(&foreign));
+
+    // In one block, so that each follows one in which the name was declared at another place.
+    let one = |acts: &[Act], accesses: &[Access]| payload(&Transaction::of([], [step(acts, accesses.iter().copied())]));
+    let account = own(1).account;
+    let effects = world.block(&[
+        one(&[look(PUPPET)], &[own(1), own(2)]),
+        one(&[look(PUPPET), store()], &[Access::read(account)]),
+        one(&[look(PUPPET)], &[own(2)]),
+        one(&[look(PUPPET)], &[]),
+        one(&[look(PUPPET), store()], &[own(1), own(2), own(3)]),
+    ]);
+    let undeclared = |mode| Outcome::Rejected(Rejection::Undeclared { program: PUPPET, account, mode });
+    let due =
+        [Outcome::Applied, undeclared(Mode::Write), undeclared(Mode::Read), undeclared(Mode::Read), Outcome::Applied];
+    assert!(effects.receipts.iter().map(|receipt| &receipt.outcome).eq(&due), "{:?}", effects.receipts);
 }
 
 #[test]
