@@ -44,11 +44,14 @@ impl FaultKind for ElidedDetail {
     }
 
     fn fits(&self, message: &Message<'_>) -> bool {
-        Page::of(message).is_some_and(|mut page| self.leave_out(&mut page))
+        let block = Page::of(message).and_then(|page| page.block(self.position(&page)?));
+        block.is_some_and(|mut block| self.leave_out(&mut block))
     }
 
     fn on_message(&self, message: &Message<'_>, _: &LinkControl) -> MessageFate {
-        page::changed(message, |page| self.leave_out(page))
+        page::changed(message, |page| {
+            self.position(page).is_some_and(|position| page.change_block(position, |block| self.leave_out(block)))
+        })
     }
 }
 
@@ -74,15 +77,15 @@ pub enum TransactionField {
 }
 
 impl ElidedDetail {
-    /// Whether there was something to leave out.
-    fn leave_out(&self, page: &mut Page<'_>) -> bool {
+    /// Where the block stands in the page.
+    fn position(&self, page: &Page<'_>) -> Option<usize> {
         let blocks = page.received.blocks().enumerate();
         let accepting = blocks.filter_map(|(position, block)| (block.accepted.len() > 0).then_some(position));
-        let position = accepting.take(1 + self.block as usize).last();
-        position.is_some_and(|position| page.change_block(position, |block| self.leave_out_of(block)))
+        accepting.take(1 + self.block as usize).last()
     }
 
-    fn leave_out_of(&self, block: &mut RpcChainBlockAcceptedTransactions) -> bool {
+    /// Whether there was something to leave out.
+    fn leave_out(&self, block: &mut RpcChainBlockAcceptedTransactions) -> bool {
         let last = block.accepted_transactions.len().saturating_sub(1);
         let transaction = block.accepted_transactions.get_mut((self.transaction as usize).min(last));
         transaction.is_some_and(|transaction| self.field.leave_out(transaction))

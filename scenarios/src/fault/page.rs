@@ -66,17 +66,21 @@ impl<'a> Page<'a> {
         Some(Self { received, removed, added, blocks })
     }
 
-    /// Changes the block at `position`, or the last if there are fewer. Whether there is one and `change` found something to do.
+    /// The block at `position`, or the last if there are fewer.
+    pub(super) fn block(&self, position: usize) -> Option<RpcChainBlockAcceptedTransactions> {
+        let last = self.blocks.len().saturating_sub(1);
+        RpcChainBlockAcceptedTransactions::try_from_slice(self.blocks.get(position.min(last))?).ok()
+    }
+
+    /// Changes that block. Whether there is one and `change` found something to do.
     pub(super) fn change_block(
         &mut self,
         position: usize,
         change: impl FnOnce(&mut RpcChainBlockAcceptedTransactions) -> bool,
     ) -> bool {
-        let last = self.blocks.len().saturating_sub(1);
-        let Some(bytes) = self.blocks.get_mut(position.min(last)) else { return false };
-        let Ok(mut block) = RpcChainBlockAcceptedTransactions::try_from_slice(bytes) else { return false };
+        let Some(mut block) = self.block(position) else { return false };
         let is_changed = change(&mut block);
-        if is_changed {
+        if is_changed && let Some(bytes) = self.blocks.iter_mut().take(position.saturating_add(1)).last() {
             *bytes = Cow::Owned(encode::chain_block(&block));
         }
         is_changed

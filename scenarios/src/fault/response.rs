@@ -33,7 +33,7 @@ pub(super) fn changed<T: Serializer + Deserializer + Send + Sync + 'static>(
 }
 
 /// The response, with the id of the request that it answers; `None` if the message is no response to `operation`.
-pub(super) fn read<T: Serializer + Deserializer + Send + Sync + 'static>(
+fn read<T: Serializer + Deserializer + Send + Sync + 'static>(
     message: &Message<'_>,
     operation: Operation,
 ) -> Option<(u64, T)> {
