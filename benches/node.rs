@@ -8,7 +8,7 @@
 //! | `sim::node::reply/operation=O` | a small answer |
 //!
 //! The model node begins at a request, walks its selected chain and its store, and writes bytes; at Full verbosity it
-//! writes each chain block once and from then on copies it for every node and reply, at the others it writes anew.
+//! copies what it wrote for earlier replies as long as it keeps it, which here is always, at the others it writes anew.
 //! `kaspa-rpc-core`'s encoder gets the whole response in memory: no DAG, no store, no look-up of spent outputs is in its
 //! time. The small answers are made of `kaspa-rpc-core`'s types by its encoder and have nothing beside them.
 //!

@@ -2,7 +2,7 @@
 //! the other.
 //!
 //! The L1 is at rest: nothing is mined while anybody follows. Entries of pages at Full verbosity are encoded once in the life
-//! of the node, as all that simulated nodes answer; at other verbosities anew for each request.
+//! of the node, which keeps them all; at other verbosities anew for each request.
 
 use std::{net::SocketAddr, sync::mpsc, thread, time::Duration};
 
@@ -24,6 +24,9 @@ const MINERS: usize = 8;
 
 /// In 1,000 blocks; a chain block merges more than three of them, and so accepts ten transactions on average.
 const TRANSACTIONS: u32 = 3_000;
+
+/// More than the whole chain takes.
+const ENTRY_BYTES: usize = 256 << 20;
 
 /// A node that serves.
 pub struct Server {
@@ -82,6 +85,7 @@ fn mined(mining: Duration) -> Network {
     };
     let mut network = Network::new(config).expect("the parameters are mainnet's and every value is within its bounds");
     while network.step().expect("the store has ids for billions of blocks").is_some() {}
+    network.keep_page_entries(ENTRY_BYTES);
     network
 }
 

@@ -325,12 +325,19 @@ impl BlockStore {
         index
     }
 
+    /// See [`crate::network::Network::keep_page_entries`].
+    pub(crate) fn keep_page_entries(&mut self, most_bytes: usize) {
+        self.entries.get_mut().set_most_bytes(most_bytes);
+    }
+
     /// The block's entry in a page of the virtual chain at Full verbosity; `write` makes it if it is not kept.
     pub(crate) fn full_entry(&self, block: BlockId, write: impl FnOnce() -> Vec<u8>) -> Arc<Vec<u8>> {
         if let Some(entry) = self.entries.borrow().get(block) {
             return entry;
         }
-        let entry = Arc::new(write());
+        let mut entry = write();
+        entry.shrink_to_fit();
+        let entry = Arc::new(entry);
         self.entries.borrow_mut().keep(block, Arc::clone(&entry));
         entry
     }

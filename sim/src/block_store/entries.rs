@@ -1,10 +1,10 @@
 //! Entries of pages of the virtual chain that were encoded lately, shared between nodes and replies.
 //!
-//! An entry is a function of its block and that block's past: one that is not here is made again. So those that nobody asked
-//! for since many others came are given up; a bridge that follows asks for what is new.
+//! An entry is a function of its block and that block's past: one that is not here is made again. So those made longest ago are
+//! given up, asked for or not: a bridge that follows asks for what is new.
 //!
-//! Invariants: `order` has the blocks of `by_block`, and behind the first of them perhaps some that were forgotten; `bytes` is
-//! what all entries take.
+//! Invariants: `order` has the blocks of `by_block`, each once, and perhaps some that were forgotten; it does not begin with one
+//! of those. `bytes` is what all entries take.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -12,19 +12,30 @@ use rustc_hash::FxHashMap;
 
 use crate::dag::BlockId;
 
-/// Size of all entries, unless one alone is larger. With ten transactions in each block this is half a minute of the chain;
-/// more would only leave the caches of the processor.
+/// With ten transactions in each block this is half a minute of the chain; more would only leave the caches of the processor.
 const MOST_BYTES: usize = 4 << 20;
 
-#[derive(Default)]
 pub(super) struct Entries {
+    /// What all entries take at most, unless one alone takes more.
+    most_bytes: usize,
     by_block: FxHashMap<BlockId, Arc<Vec<u8>>>,
     /// In order of their making, oldest first.
     order: VecDeque<BlockId>,
     bytes: usize,
 }
 
+impl Default for Entries {
+    fn default() -> Self {
+        Self { most_bytes: MOST_BYTES, by_block: FxHashMap::default(), order: VecDeque::new(), bytes: 0 }
+    }
+}
+
 impl Entries {
+    /// From now on so much is kept.
+    pub(super) fn set_most_bytes(&mut self, most_bytes: usize) {
+        self.most_bytes = most_bytes;
+    }
+
     pub(super) fn get(&self, block: BlockId) -> Option<Arc<Vec<u8>>> {
         self.by_block.get(&block).cloned()
     }
@@ -33,25 +44,35 @@ impl Entries {
     pub(super) fn keep(&mut self, block: BlockId, entry: Arc<Vec<u8>>) {
         self.bytes += entry.capacity();
         self.by_block.insert(block, entry);
-        while self.bytes > MOST_BYTES
+        while self.bytes > self.most_bytes
             && let Some(oldest) = self.order.pop_front()
         {
             self.give_up(oldest);
         }
+        self.drop_forgotten();
         self.order.push_back(block);
     }
 
     /// Gives up the entry of a block that nobody will ask for again.
     pub(super) fn forget(&mut self, block: BlockId) {
         self.give_up(block);
-        while self.order.front().is_some_and(|oldest| !self.by_block.contains_key(oldest)) {
-            self.order.pop_front();
-        }
+        self.drop_forgotten();
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
+        // Behind an `Arc` are its two counters and what it holds.
+        let shared = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
         let each = size_of::<(BlockId, Arc<Vec<u8>>)>();
-        self.bytes + self.by_block.capacity() * each + self.order.capacity() * size_of::<BlockId>()
+        self.bytes
+            + self.by_block.len() * shared
+            + self.by_block.capacity() * each
+            + self.order.capacity() * size_of::<BlockId>()
+    }
+
+    fn drop_forgotten(&mut self) {
+        while self.order.front().is_some_and(|oldest| !self.by_block.contains_key(oldest)) {
+            self.order.pop_front();
+        }
     }
 
     fn give_up(&mut self, block: BlockId) {
@@ -74,6 +95,11 @@ mod tests {
         let bytes: usize =
             kept.iter().filter_map(|block| entries.get(BlockId(*block))).map(|entry| entry.capacity()).sum();
         assert_eq!((entries.bytes, entries.by_block.len()), (bytes, kept.len()));
+        assert!(
+            entries.order.front().is_none_or(|oldest| entries.by_block.contains_key(oldest)),
+            "{:?}",
+            entries.order
+        );
         kept
     }
 
@@ -86,6 +112,9 @@ mod tests {
         assert_eq!(kept(&entries, 5), [1, 2, 3, 4]);
         entries.keep(BlockId(0), entry(MOST_BYTES / 2));
         assert_eq!(kept(&entries, 5), [0, 3, 4]);
+        entries.set_most_bytes(2 * MOST_BYTES);
+        entries.keep(BlockId(1), entry(MOST_BYTES));
+        assert_eq!(kept(&entries, 5), [0, 1, 3, 4], "more is kept if so much may be");
     }
 
     #[test]

@@ -201,6 +201,12 @@ impl Network {
         &self.store
     }
 
+    /// How many bytes of page entries at Full verbosity are kept for those who ask next, 4 MiB unless told otherwise. Whoever
+    /// has the same long chain read again and again keeps it whole. Changes what answers cost, not what they are.
+    pub fn keep_page_entries(&mut self, most_bytes: usize) {
+        self.store.keep_page_entries(most_bytes);
+    }
+
     /// Heap memory in bytes, about: blocks, what the nodes know of them, and what is on its way.
     pub fn heap_bytes(&self) -> usize {
         let views: usize = self.nodes.iter().map(NodeView::heap_bytes).sum();

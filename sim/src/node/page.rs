@@ -36,14 +36,17 @@ const PUBLIC_KEY: u8 = 1;
 const SIMNET_PREFIX: u8 = 2;
 const PUBLIC_KEY_ADDRESS: u8 = 0;
 
-/// Room that a header and an accepted transaction usually need at Full verbosity, so that the buffer need not grow.
+/// Room that a header and an accepted transaction need at Full verbosity and at others, so that the buffer seldom grows. The
+/// transactions of an economy are twice as large as those without payload.
 const HEADER_BYTES: usize = 1_024;
-const TRANSACTION_BYTES: usize = 1_152;
+const FULL_TRANSACTION_BYTES: usize = 1_152;
+const TRANSACTION_BYTES: usize = 768;
 
 /// The encoded entry of a chain block.
 pub(super) fn entry(store: &BlockStore, block: BlockId, verbosity: Verbosity) -> Arc<Vec<u8>> {
     let write = || {
-        let capacity = HEADER_BYTES + TRANSACTION_BYTES * store.accepted_by(block).len();
+        let transaction_bytes = if verbosity == Verbosity::Full { FULL_TRANSACTION_BYTES } else { TRANSACTION_BYTES };
+        let capacity = HEADER_BYTES + transaction_bytes * store.accepted_by(block).len();
         EntryWriter { store, accepting: block, verbosity, out: PageWriter::with_capacity(capacity) }.write()
     };
     if verbosity == Verbosity::Full { store.full_entry(block, write) } else { write().into() }
