@@ -11,7 +11,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 /// Most bytes that an account can hold.
 pub const MOST_ACCOUNT_BYTES: usize = 4_096;
 
-/// Separates the hashes of account names from all other hashes. Derived once: ids are hashed a dozen times in a transaction.
+/// Separates the hashes of account names from all other hashes. Derived once: ids are hashed in every transaction.
 static ID_DOMAIN: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context("dagstorm state account id"));
 
 /// Name of a program, for life. Programs of this crate have numbers below 1,000.

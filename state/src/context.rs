@@ -15,7 +15,7 @@ use crate::{
     execute::{Block, SIGNERS, overlay::Overlay, overlay::SlotNumber},
     program::{CallError, Programs},
     receipt::{Mode, Rejection},
-    transaction::{Call, MOST_CALL_DEPTH, MOST_NESTED_CALLS, Transaction},
+    transaction::{Access, Call, MOST_CALL_DEPTH, MOST_NESTED_CALLS, Transaction},
 };
 
 /// Most bytes that are kept of a program's words for a refusal.
@@ -176,28 +176,26 @@ impl CallContext<'_> {
     }
 
     fn find(&self, program: ProgramId, name: &[u8], mode: Mode) -> Result<SlotNumber, CallError> {
-        let declared = &self.scene.transaction.accounts;
-        let place = self.place(program, name);
-        let allowed = place.filter(|place| mode == Mode::Read || declared[*place].mode == Mode::Write);
-        match allowed.and_then(|place| self.work.declared.get(place)) {
-            Some(number) => Ok(*number),
-            None => {
-                let account = AccountId::of(program, name);
-                Err(self.reject(Rejection::Undeclared { program: self.program, account, mode }))
-            }
-        }
+        let undeclared = |account| self.reject(Rejection::Undeclared { program: self.program, account, mode });
+        let place = self.place(program, name).map_err(undeclared)?;
+        // A place in this very list.
+        let Access { account, mode: declared } = self.scene.transaction.accounts[place];
+        let is_allowed = mode == Mode::Read || declared == Mode::Write;
+        let number = self.work.declared.get(place).filter(|_| is_allowed);
+        number.copied().ok_or_else(|| undeclared(account))
     }
 
-    /// Where the account is in [`Transaction::accounts`], if it is declared.
-    fn place(&self, program: ProgramId, name: &[u8]) -> Option<usize> {
+    /// Where the account is in [`Transaction::accounts`]; its id if it is not declared.
+    fn place(&self, program: ProgramId, name: &[u8]) -> Result<usize, AccountId> {
         let mut named = self.work.named.borrow_mut();
         if let Some(known) = named.iter().find(|known| known.program == program && known.name == name) {
-            return Some(known.place);
+            return Ok(known.place);
         }
         let id = AccountId::of(program, name);
-        let place = self.scene.transaction.accounts.binary_search_by(|access| access.account.cmp(&id)).ok()?;
+        let declared = &self.scene.transaction.accounts;
+        let place = declared.binary_search_by(|access| access.account.cmp(&id)).map_err(|_| id)?;
         named.push(Named { program, name: name.to_vec(), place });
-        Some(place)
+        Ok(place)
     }
 
     fn too_many(&self, what: &str, count: usize, most: usize) -> CallError {
